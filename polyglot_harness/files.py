@@ -1,0 +1,78 @@
+"""Read data files into records; every error names the file, the line or field, and the remedy."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from polyglot_harness.errors import ConfigError, StoreError
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: If it is missing or not TOML; the message holds file and line.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def parse_record(model: type[T], data: dict[str, Any], where: str) -> T:
+    """Build a record; a wrong field becomes one line that starts with `where`."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {explain(error)}") from None
+
+
+def explain(error: ValidationError) -> str:
+    """Return the first complaint of pydantic as one line: field, what is wrong, what was given."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "(top level)"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"unknown field {field!r}{more}"
+    if first["type"] == "missing":
+        return f"field {field!r} is missing{more}"
+    return f"field {field!r}: {first['msg']}, got {first['input']!r:.80}{more}"
+
+
+def read_jsonl(path: Path, model: type[T]) -> tuple[T, ...]:
+    """Read one record a line; blank lines are skipped."""
+    return tuple(parse_record(model, row, f"{path}:{number}") for number, row in jsonl_rows(path))
+
+
+def jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) of a JSONL file.
+
+    Raises:
+        ConfigError: If the file is missing or a line is not a JSON object.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"{path}:{number}: not valid JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise ConfigError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
+        yield number, row

@@ -1,0 +1,71 @@
+"""Load language packs: one folder ``<lang>/`` with ``pack.toml`` and ``seeds.jsonl``, data only."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from polyglot_harness.assets import tasks_path
+from polyglot_harness.errors import unknown_name
+from polyglot_harness.files import parse_record, read_jsonl, read_toml
+from polyglot_harness.spec import LanguagePack, Record, Seed, digest
+
+PACK_FILE = "pack.toml"
+SEED_FILE = "seeds.jsonl"
+
+
+class EnglishPrompt(Record):
+    """One of the shared English prompts that the translate strategy starts from."""
+
+    id: str
+    category: str
+    prompt: str
+
+
+def pack_folders(include_path: str | None = None) -> dict[str, Path]:
+    """Return the folder of every pack by language code.
+
+    Args:
+        include_path: A further folder of packs (or one pack); it overrides the built-in ones.
+    """
+    folders: dict[str, Path] = {}
+    for root in (tasks_path(), *([Path(include_path)] if include_path else [])):
+        for file in sorted([*root.glob(PACK_FILE), *root.glob(f"*/{PACK_FILE}")]):
+            folders[file.parent.resolve().name] = file.parent.resolve()
+    return folders
+
+
+def load_pack(code: str, include_path: str | None = None) -> LanguagePack:
+    """Load one pack with its seeds.
+
+    Args:
+        code: ISO 639-1 code.
+        include_path: As in `pack_folders`.
+
+    Raises:
+        ConfigError: If there is no such pack, or a file of it is broken (file and line named).
+    """
+    folders = pack_folders(include_path)
+    if code not in folders:
+        raise unknown_name("language", code, folders)
+    return _load(folders[code])
+
+
+@cache
+def _load(folder: Path) -> LanguagePack:
+    data = read_toml(folder / PACK_FILE)
+    seeds = read_jsonl(folder / SEED_FILE, Seed)
+    return parse_record(
+        LanguagePack, {**data, "seeds": seeds, "folder": str(folder)}, str(folder / PACK_FILE)
+    )
+
+
+def pack_digest(pack: LanguagePack) -> str:
+    """Digest of what the pack says, wherever it lies."""
+    return digest(pack.model_copy(update={"folder": ""}))
+
+
+@cache
+def english_prompts() -> tuple[EnglishPrompt, ...]:
+    """Return the shared English prompts for the translate strategy."""
+    return read_jsonl(tasks_path() / "english_prompts.jsonl", EnglishPrompt)

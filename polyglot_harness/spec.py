@@ -1,0 +1,305 @@
+"""The frozen data types that all stages share: plain records, no behaviour beyond checks.
+
+Tuples instead of lists and dicts, so that a record can be hashed, compared and written as the
+same bytes every time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Strategy = Literal["generate", "translate", "respond"]
+STRATEGIES: tuple[Strategy, ...] = ("generate", "translate", "respond")
+CATEGORIES = (
+    "reasoning",
+    "arithmetic",
+    "classification",
+    "dialogue",
+    "paraphrase",
+    "procedure",
+    "grammar",
+    "creative",
+    "knowledge",
+    "cultural_judgement",
+)
+Scalar = str | bool | int | float | None
+Pairs = tuple[tuple[str, Any], ...]
+"""An ordered mapping as pairs: hashable, and stable when serialised."""
+
+
+class Record(BaseModel):
+    """Base of all types here: immutable, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Seed(Record):
+    """One hand-written example of a language pack."""
+
+    id: str
+    category: Literal[
+        "reasoning", "arithmetic", "classification", "dialogue", "paraphrase",
+        "procedure", "grammar", "creative", "knowledge", "cultural_judgement",
+    ]  # fmt: skip
+    """One of the ten task categories, `CATEGORIES`."""
+    prompt: str = Field(min_length=1)
+    prompt_en: str = Field(min_length=1)
+    """The prompt in English: the source side of the translate strategy's shots."""
+    response: str = Field(min_length=1)
+
+
+class Labels(Record):
+    """The words, in the language itself, that mark the fields of an example in a prompt."""
+
+    prompt: str
+    response: str
+
+
+class Source(Record):
+    """Where data of a pack come from."""
+
+    name: str
+    licence: str
+    url: str = ""
+    used_for: str = ""
+
+
+class LanguagePack(Record):
+    """All that a language needs, read from ``tasks/<code>/pack.toml`` and its seed file."""
+
+    code: Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+    """ISO 639-1."""
+    iso639_3: Annotated[str, Field(pattern=r"^[a-z]{3}$")]
+    """ISO 639-3."""
+    name: str
+    """English name."""
+    own_name: str
+    """The language's name in the language."""
+    script: Annotated[str, Field(pattern=r"^[A-Z][a-z]{3}$")]
+    """ISO 15924, e.g. ``Latn``."""
+    direction: Literal["ltr", "rtl"]
+    length_unit: Literal["words", "characters"]
+    """What `length` counts: characters where the script has no spaces between words."""
+    version: str
+    labels: Labels
+    student_tasks: tuple[str, ...]
+    """lm-eval tasks or groups that evaluate a student of this language."""
+    sources: tuple[Source, ...]
+    seeds: tuple[Seed, ...] = ()
+    folder: str = ""
+    """Where the pack was read from; not part of its digest."""
+
+
+class TeacherCard(Record):
+    """A teacher: an lm-eval model type with its arguments, and how it is asked."""
+
+    name: str
+    model: str
+    """lm-eval model type, e.g. ``hf``, ``vllm``, ``local-chat-completions``."""
+    model_args: Pairs = ()
+    form: Literal["chat", "completion"]
+    """``chat`` instructs, by the chat template; ``completion`` shows a base model examples."""
+    gen_kwargs: Pairs = ()
+    """Generation settings of this teacher, over the strategy's and under the command line's."""
+    family: str = ""
+    licence: str = ""
+    url: str = ""
+    notes: str = ""
+
+
+class StudentCard(Record):
+    """A base model to be trained."""
+
+    name: str
+    pretrained: str
+    """Name of an embedded model, a local path, or a model of the hub."""
+    reference: str = "gold"
+    """Upper anchor: ``gold`` (the base trained on the pack's gold data) or a model to load."""
+    dtype: str = "float32"
+    chat_template: str = ""
+    """Jinja template used where the tokenizer has none."""
+    family: str = ""
+    licence: str = ""
+    url: str = ""
+    notes: str = ""
+
+
+class Recipe(Record):
+    """How a student is trained: supervised fine-tuning with LoRA (arXiv 2604.11290, section 4)."""
+
+    name: str
+    method: Literal["sft"] = "sft"
+    lora_r: int = Field(16, ge=1)
+    lora_alpha: int = Field(16, ge=1)
+    lora_dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: tuple[str, ...] = (
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    )  # fmt: skip
+    learning_rate: float = Field(5e-5, gt=0)
+    epochs: float = Field(2.0, gt=0)
+    batch_size: int = Field(8, ge=1)
+    """Effective batch size in examples: `micro_batch_size` times accumulation steps."""
+    micro_batch_size: int = Field(1, ge=1)
+    max_length: int = Field(16384, ge=8)
+    """Tokens of prompt and response; a longer example is left out and counted."""
+    scheduler: Literal["linear", "cosine", "constant"] = "linear"
+    warmup_steps: int = Field(5, ge=0)
+    weight_decay: float = Field(0.001, ge=0)
+    max_train_samples: int = Field(10_000, ge=1)
+    """Training data are sampled down to this, equal per strategy."""
+    save_steps: int = Field(500, ge=1)
+    """A checkpoint every so many steps; a killed training resumes from the last one."""
+    notes: str = ""
+
+
+class RunSpec(Record):
+    """Everything that decides the numbers of a run."""
+
+    teachers: tuple[TeacherCard, ...]
+    languages: tuple[str, ...]
+    strategies: tuple[Strategy, ...]
+    limit: int = Field(ge=1)
+    """Documents (requests to the teacher) per teacher, language and strategy."""
+    seed: int = 0
+    gen_kwargs: Pairs = ()
+    student: StudentCard
+    reference: str
+    """``gold`` or a model, as in `StudentCard.reference`."""
+    recipe: Recipe
+    tasks: tuple[str, ...] = ()
+    """Student tasks in place of those that the packs name; ``{lang}`` stands for the code."""
+    eval_limit: int | None = Field(None, ge=1)
+    """Items per student task; None for all."""
+    metrics: tuple[str, ...]
+    metric_limit: int | None = Field(None, ge=1)
+    """Examples per cell that the perplexity model reads; None for all."""
+    perplexity_model: str
+    batch_size: str = "8"
+    device: str | None = None
+    apply_chat_template: bool | None = None
+    """Overrides the teachers' `form` where not None."""
+    system_instruction: str | None = None
+    include_path: str | None = None
+    chunk_size: int = Field(16, ge=1)
+    """Requests per chunk: the unit of seeding, and what an interruption can lose."""
+    alpha: float = Field(0.5, ge=0, le=1)
+
+
+class Example(Record):
+    """One accepted SFT example."""
+
+    id: str
+    language: str
+    strategy: Strategy
+    seed_id: str
+    prompt: str
+    response: str
+    finish_reason: Literal["stop", "length", "unknown"]
+
+
+class Rejection(Record):
+    """A reply that did not become an example; it is kept, with the reason."""
+
+    id: str
+    language: str
+    strategy: Strategy
+    reason: str
+    reply: str
+
+
+class Measurement(Record):
+    """One number with its uncertainty: intrinsic and extrinsic alike."""
+
+    name: str
+    language: str
+    value: float | None
+    """None where it could not be measured; never a partial mean."""
+    stderr: float | None
+    n: int
+    params: Pairs = ()
+
+
+class StageRecord(Record):
+    """What a stage did; written last, so that its presence means that the stage is complete."""
+
+    stage: str
+    key: str
+    inputs: Pairs
+    """Everything the stage's output depends on, as (name, digest or value)."""
+    outputs: Pairs = ()
+    """(file name, sha256) of each file written."""
+    counts: Pairs = ()
+    measurements: tuple[Measurement, ...] = ()
+    seconds: float = 0.0
+    status: Literal["complete", "failed"]
+    error: str = ""
+    provenance: Pairs = ()
+
+
+class PolyglotScore(Record):
+    """The joined score of one cell, with its parts."""
+
+    teacher: str
+    language: str
+    student: str
+    signature: str
+    raw: float | None
+    """Mean accuracy of the student over the tasks."""
+    raw_stderr: float | None
+    gain: float | None
+    """raw - base, in points of accuracy (0-1)."""
+    gain_stderr: float | None
+    base: float | None
+    reference: float | None
+    gap: float | None
+    """reference - base."""
+    gap_stderr: float | None
+    pgr: float | None
+    pgr_stderr: float | None
+    z: float | None
+    """Mean z-score of the intrinsic metrics over the pool."""
+    score: float | None
+    """alpha * z + (1 - alpha) * PGR."""
+    score_stderr: float | None
+    stable: float | None
+    """Mean of the intrinsic z and of the z of the gain, within language and student."""
+    flags: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    pool: str = ""
+    n_items: int = 0
+    measurements: tuple[Measurement, ...] = ()
+
+
+def pairs(mapping: dict[str, Any]) -> Pairs:
+    """Return the mapping as sorted pairs, lists as tuples."""
+    return tuple((k, _frozen(mapping[k])) for k in sorted(mapping))
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return pairs(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(v) for v in value)
+    return value
+
+
+def canonical_json(value: Any) -> str:
+    """Serialise records, tuples and scalars to the one JSON text that stands for them."""
+    return json.dumps(
+        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"not serialisable: {type(value).__name__}")
+
+
+def digest(value: Any) -> str:
+    """Return the first 16 hex digits of the sha256 of `value`'s canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
