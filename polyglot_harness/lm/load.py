@@ -1,0 +1,127 @@
+"""Load lm-eval models, once a process, with errors that say what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from polyglot_harness.errors import ConfigError, HarnessError, MissingDependency, unknown_name
+from polyglot_harness.models import is_pulled, load_catalog, resolve
+
+_EXTRA = {"vllm": "vllm", "anthropic": "api", "tenacity": "api", "tiktoken": "api", "openai": "api"}
+
+
+@cache
+def _registry() -> Any:
+    """Import lm-eval's built-in models before anything registers one, else they vanish."""
+    import lm_eval.models  # noqa: F401 - fills the registry
+    from lm_eval.api import registry
+
+    return registry
+
+
+def model_types() -> list[str]:
+    """Return the names of lm-eval's model types."""
+    return sorted(str(name) for name in _registry().MODEL_REGISTRY)
+
+
+def check_model_type(name: str) -> None:
+    """Raise ConfigError, with the valid names, if lm-eval has no such model type."""
+    if name not in model_types():
+        raise unknown_name("model type", name, model_types())
+
+
+def load_lm(
+    model: str,
+    model_args: Mapping[str, Any],
+    *,
+    batch_size: str = "8",
+    device: str | None = None,
+) -> Any:
+    """Build an lm-eval ``LM``.
+
+    Args:
+        model: lm-eval model type.
+        model_args: Its arguments; the name of an embedded model in `pretrained`, `tokenizer` or
+            `peft` becomes its folder (pulled where it is not there).
+        batch_size: A number, ``auto`` or ``auto:N``.
+        device: As lm-eval's ``--device``.
+
+    Raises:
+        ConfigError: If the model type or a path does not exist, or an argument is wrong.
+        MissingDependency: If a package is not installed; the extra that brings it is named.
+    """
+    check_model_type(model)
+    args = resolve_args(model_args)
+    _offline_if_local(args.values())
+    size: int | str = int(batch_size) if batch_size.isdigit() else batch_size
+    try:
+        factory = _registry().get_model(model)
+        device = device or (_best_device() if model == "hf" else None)
+        return factory.create_from_arg_obj(args, {"batch_size": size, "device": device})
+    except HarnessError:
+        raise
+    except ImportError as error:
+        package = (error.name or model).split(".")[0]
+        raise MissingDependency(package, _EXTRA.get(package, "hf")) from error
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{model} with {redacted(args)} cannot be loaded: {first_line(error)}"
+        ) from error
+
+
+def resolve_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments with the names of embedded models replaced by their folders."""
+    return {
+        key: resolve(str(value)) if key in ("pretrained", "tokenizer", "peft") and value else value
+        for key, value in model_args.items()
+    }
+
+
+def model_identity(name: str) -> str:
+    """Return what stands for a model in a digest: name and revision, not where it is cached."""
+    if name in load_catalog():
+        from polyglot_harness.models import get_entry
+        from polyglot_harness.models.cache import revision
+
+        return f"{name}@{revision(get_entry(name))[:16]}"
+    return name
+
+
+def redacted(args: Mapping[str, Any]) -> str:
+    """Return arguments as text without what may be a secret."""
+    secret = ("key", "token", "secret", "password", "auth")
+    return ",".join(
+        f"{k}=***" if any(s in k.lower() for s in secret) and k != "tokenizer" else f"{k}={v}"
+        for k, v in args.items()
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first non-empty line of an error's message."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _best_device() -> str:
+    """Return the device that lm-eval's ``hf`` should use: its own default needs CUDA."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _offline_if_local(values: Iterable[Any]) -> None:
+    """Ask no hub where every model is a local folder (no look-ups, no waiting for time-outs)."""
+    from pathlib import Path
+
+    paths = [v for v in values if isinstance(v, str) and ("/" in v or is_embedded(v))]
+    if paths and all(Path(p).exists() for p in paths):
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def is_embedded(name: str) -> bool:
+    """Whether the name is that of an embedded model that has been pulled."""
+    return name in load_catalog() and is_pulled(name)

@@ -1,0 +1,45 @@
+"""Models in memory: loaded when first needed, one language model at a time."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from typing import Any
+
+from polyglot_harness.spec import canonical_json
+
+
+class ModelPool:
+    """Keep the last language model and the embedder; a second model replaces the first."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._key = ""
+        self._lm: Any = None
+        self._embedder: Any = None
+
+    def lm(
+        self, model: str, model_args: Mapping[str, Any], *, batch_size: str, device: str | None
+    ) -> Any:
+        """Return the lm-eval ``LM``, loading it if it is not the one in memory."""
+        from polyglot_harness.lm.load import load_lm
+
+        key = canonical_json([model, sorted(model_args.items()), batch_size, device])
+        if key != self._key:
+            self.release()
+            self._lm = load_lm(model, model_args, batch_size=batch_size, device=device)
+            self._key = key
+        return self._lm
+
+    def embedder(self) -> Any:
+        """Return the embedder."""
+        if self._embedder is None:
+            from polyglot_harness.models.embed import Embedder
+
+            self._embedder = Embedder()
+        return self._embedder
+
+    def release(self) -> None:
+        """Free the language model, e.g. before a training."""
+        self._key, self._lm = "", None
+        gc.collect()
