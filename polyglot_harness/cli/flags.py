@@ -1,0 +1,146 @@
+"""Flags that several subcommands share. Names are lm-eval's where the meaning is the same."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from polyglot_harness.cli.values import KeyValues, Names, batch_size, fraction, positive
+
+DEFAULT_STUDENT = "smollm2-135m"
+DEFAULT_RECIPE = "demo"
+DEFAULT_METRICS = ("acceptance_rate", "distinct_ri", "perplexity", "length", "language_fidelity")
+DEFAULT_STRATEGIES = ("generate", "translate", "respond")
+DEFAULT_PERPLEXITY_MODEL = "gemma-3-270m"
+
+
+def teacher_flags(parser: argparse.ArgumentParser) -> None:
+    """Which teachers, and how they are asked."""
+    group = parser.add_argument_group("teachers")
+    group.add_argument(
+        "--teacher", "--model", "-M", nargs="+", action=Names, metavar="NAME", default=None,
+        help="cards (see: ls teachers), TOML files, or one lm-eval model type (hf, vllm, "
+        "local-chat-completions, ...) together with --teacher_args",
+    )  # fmt: skip
+    group.add_argument(
+        "--teacher_args", "--model_args", "-a", nargs="+", action=KeyValues, metavar="KEY=VALUE",
+        default=None,
+        help="arguments of the model type, e.g. pretrained=...,dtype=float32; form=completion for "
+        "a base model without chat template",
+    )  # fmt: skip
+    group.add_argument(
+        "--strategies", nargs="+", action=Names, metavar="NAME", default=DEFAULT_STRATEGIES,
+        help="generate, translate, respond (default: all)",
+    )  # fmt: skip
+    group.add_argument(
+        "--limit", "-L", type=positive, default=64, metavar="N",
+        help="requests per teacher, language and strategy (default: %(default)s; the paper: 3500)",
+    )  # fmt: skip
+    group.add_argument(
+        "--gen_kwargs", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
+        help="generation settings (default: temperature=0.8 top_p=0.9 max_gen_toks=256)",
+    )  # fmt: skip
+    group.add_argument(
+        "--apply_chat_template", nargs="?", const=True, default=None, metavar="TRUE|FALSE",
+        type=_boolean, help="override what the teacher's card says of the chat template",
+    )  # fmt: skip
+    group.add_argument("--system_instruction", default=None, metavar="TEXT", help="system prompt")
+
+
+def student_flags(parser: argparse.ArgumentParser) -> None:
+    """Which student, and how it is trained."""
+    group = parser.add_argument_group("students")
+    group.add_argument(
+        "--student", default=None, metavar="NAME",
+        help=f"student card or TOML file (see: ls students; default: {DEFAULT_STUDENT})",
+    )  # fmt: skip
+    group.add_argument(
+        "--student_args", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
+        help="fields of the card, e.g. pretrained=ORG/MODEL dtype=bfloat16",
+    )  # fmt: skip
+
+
+def recipe_flags(parser: argparse.ArgumentParser) -> None:
+    """How students are trained."""
+    group = parser.add_argument_group("training")
+    group.add_argument(
+        "--recipe", default=DEFAULT_RECIPE, metavar="NAME",
+        help="recipe or TOML file: demo, paper (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--recipe_args", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
+        help="fields of the recipe, e.g. epochs=3 learning_rate=1e-4",
+    )  # fmt: skip
+
+
+def evaluation_flags(parser: argparse.ArgumentParser) -> None:
+    """How students are evaluated."""
+    group = parser.add_argument_group("evaluation")
+    group.add_argument(
+        "--tasks", "-t", nargs="+", action=Names, metavar="TASK", default=(),
+        help="lm-eval tasks or groups in place of those that the packs name; {lang} stands for "
+        "the code",
+    )  # fmt: skip
+    group.add_argument(
+        "--eval_limit", type=positive, default=None, metavar="N",
+        help="items per student task (default: all)",
+    )  # fmt: skip
+
+
+def metric_flags(parser: argparse.ArgumentParser) -> None:
+    """How the data are measured."""
+    group = parser.add_argument_group("intrinsic metrics")
+    group.add_argument(
+        "--metrics", nargs="+", action=Names, metavar="NAME", default=DEFAULT_METRICS,
+        help="see: ls metrics (default: all)",
+    )  # fmt: skip
+    group.add_argument(
+        "--metric_limit", type=positive, default=None, metavar="N",
+        help="examples per teacher and language that the perplexity model reads (default: all)",
+    )  # fmt: skip
+    group.add_argument(
+        "--perplexity_model", default=DEFAULT_PERPLEXITY_MODEL, metavar="MODEL",
+        help="base LM for perplexity: embedded name, path or hub name (default: %(default)s)",
+    )  # fmt: skip
+
+
+def language_flag(parser: argparse.ArgumentParser) -> None:
+    """Which languages."""
+    parser.add_argument(
+        "--languages", nargs="+", action=Names, metavar="CODE", default=None,
+        help="ISO 639-1 codes, e.g. de,id (see: ls languages; default: all)",
+    )  # fmt: skip
+
+
+def common_flags(parser: argparse.ArgumentParser) -> None:
+    """Machine, seed, folders."""
+    group = parser.add_argument_group("common")
+    group.add_argument(
+        "--batch_size", "-b", type=batch_size, default="16", metavar="N",
+        help="a number, auto or auto:N (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument("--device", default=None, help="cpu, cuda, cuda:0, mps (default: as found)")
+    group.add_argument("--seed", type=int, default=0, help="seed of every draw (default: 0)")
+    group.add_argument(
+        "--include_path", default=None, metavar="DIR", help="further folder of packs and YAMLs"
+    )
+    group.add_argument(
+        "--output_path", "-o", type=Path, required=False, default=None, metavar="DIR",
+        help="folder of the run; finished work in it is found again (default: runs/<names>)",
+    )  # fmt: skip
+
+
+def alpha_flag(parser: argparse.ArgumentParser) -> None:
+    """Weight of the intrinsic part."""
+    parser.add_argument(
+        "--alpha", type=fraction, default=0.5, metavar="A",
+        help="Polyglot Score = alpha * z + (1 - alpha) * PGR (default: %(default)s)",
+    )  # fmt: skip
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() in ("true", "1", "yes"):
+        return True
+    if text.lower() in ("false", "0", "no"):
+        return False
+    raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")

@@ -1,0 +1,52 @@
+"""``--dry_run``: what a run would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polyglot_harness.spec import RunSpec
+
+
+def show_plan(spec: RunSpec, root: Path) -> None:
+    """Print the plan of a run, and how much of it is finished."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from polyglot_harness.languages import load_pack
+    from polyglot_harness.models import is_pulled, load_catalog
+    from polyglot_harness.run_signature import cell_signature
+    from polyglot_harness.stages import student_tasks
+
+    console = Console(highlight=False)
+    teachers, languages = len(spec.teachers), len(spec.languages)
+    cells = teachers * languages
+    gold = languages if spec.reference == "gold" else 0
+    table = Table(title=f"Plan of {root}")
+    for column in ("stage", "runs", "what"):
+        table.add_column(column, justify="right" if column == "runs" else "left")
+    table.add_row(
+        "generate", str(cells * len(spec.strategies)),
+        f"{spec.limit} requests each: {', '.join(t.name for t in spec.teachers)} × "
+        f"{', '.join(spec.languages)} × {', '.join(spec.strategies)}",
+    )  # fmt: skip
+    table.add_row("measure", str(cells), ", ".join(spec.metrics))
+    table.add_row(
+        "train", str(cells + gold), f"{spec.student.name}, recipe {spec.recipe.name}"
+        + (", and a reference a language on gold data" if gold else ""),
+    )  # fmt: skip
+    limit = f"{spec.eval_limit} items a task" if spec.eval_limit else "all items"
+    packs = [load_pack(code, spec.include_path) for code in spec.languages]
+    tasks = ", ".join(dict.fromkeys(t for pack in packs for t in student_tasks(spec, pack)))
+    table.add_row("evaluate", str(cells + 2 * languages), f"{tasks} ({limit})")
+    console.print(table)
+    for pack in packs:
+        console.print(cell_signature(spec, pack), soft_wrap=True)
+    names = [str(dict(t.model_args).get("pretrained", "")) for t in spec.teachers]
+    names += [spec.student.pretrained, spec.perplexity_model]
+    for name in dict.fromkeys(names):
+        if name in load_catalog() and not is_pulled(name):
+            console.print(f"{name} is not pulled yet: polyglot-harness models pull {name}")
+    finished = len(list(root.glob("*/*/record.json")))
+    console.print(f"{finished} finished stages are in {root}; nothing was run.")

@@ -1,0 +1,67 @@
+"""The folder of a run: it remembers the spec that it was made for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from polyglot_harness.errors import ConfigError, StoreError
+from polyglot_harness.files import explain
+from polyglot_harness.spec import RunSpec, canonical_json
+from polyglot_harness.store import disk_errors, write_atomically
+
+SPEC_FILE = "run.json"
+
+
+def default_folder(spec: RunSpec) -> Path:
+    """Return ``runs/<teachers>-<languages>``."""
+    teachers = "+".join(t.name for t in spec.teachers) or spec.student.name
+    return Path("runs") / f"{teachers}-{'+'.join(spec.languages)}"[:100]
+
+
+def read_spec(root: Path) -> RunSpec:
+    """Read the spec of a run folder.
+
+    Raises:
+        ConfigError: If it is no folder of a run.
+        StoreError: If the file is damaged.
+    """
+    path = root / SPEC_FILE
+    if not path.exists():
+        raise ConfigError(f"{root}: no {SPEC_FILE} in it, so it is not the folder of a run")
+    try:
+        return RunSpec.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise StoreError(
+            f"{path}: damaged ({explain(error)}); delete it and give the run command again, "
+            "finished stages are found again"
+        ) from None
+
+
+def claim(root: Path, spec: RunSpec, *, update: bool) -> None:
+    """Make `root` the folder of `spec`.
+
+    Raises:
+        ConfigError: If it is that of another spec and `update` is false.
+    """
+    if (root / SPEC_FILE).exists():
+        differing = differences(read_spec(root), spec)
+        if differing and not update:
+            raise ConfigError(
+                f"{root} holds a run of another spec (differs in: {', '.join(differing)}); give "
+                "another --output_path, or --update to turn it into this one: only what depends on "
+                "the change is computed again"
+            )
+    with disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+    write_atomically(root / SPEC_FILE, spec.model_dump_json(indent=1) + "\n")
+
+
+def differences(a: RunSpec, b: RunSpec) -> list[str]:
+    """Return the names of the fields in which two specs differ."""
+    return [
+        name
+        for name in RunSpec.model_fields
+        if canonical_json(getattr(a, name)) != canonical_json(getattr(b, name))
+    ]

@@ -1,0 +1,111 @@
+"""From parsed flags to a `RunSpec`; every name is checked before any work begins."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from polyglot_harness.cli.flags import DEFAULT_METRICS, DEFAULT_PERPLEXITY_MODEL, DEFAULT_STUDENT
+from polyglot_harness.errors import ConfigError, unknown_name
+from polyglot_harness.intrinsic import check_metrics
+from polyglot_harness.languages import load_pack, pack_folders
+from polyglot_harness.spec import STRATEGIES, RunSpec, StudentCard, TeacherCard, pairs
+from polyglot_harness.students import load_recipe, load_student
+from polyglot_harness.teachers import load_teacher, teacher_from_flags, teacher_names
+
+
+def spec_of(args: argparse.Namespace) -> RunSpec:
+    """Build the spec of a run from flags; a flag that a subcommand lacks takes its default.
+
+    Raises:
+        ConfigError: If a teacher, language, strategy, metric, student, recipe or model is unknown.
+    """
+    given = vars(args)
+    languages = given.get("languages") or tuple(sorted(pack_folders(args.include_path)))
+    for code in languages:
+        load_pack(code, args.include_path)
+    strategies = given.get("strategies", STRATEGIES)
+    for strategy in strategies:
+        if strategy not in STRATEGIES:
+            raise unknown_name("strategy", strategy, STRATEGIES)
+    metrics = given.get("metrics", DEFAULT_METRICS)
+    check_metrics(metrics)
+    student = student_of(given)
+    return RunSpec(
+        teachers=teachers_of(given),
+        languages=languages,
+        strategies=strategies,
+        limit=given.get("limit", 1),
+        seed=args.seed,
+        gen_kwargs=pairs(given.get("gen_kwargs") or {}),
+        student=student,
+        reference=given.get("reference") or student.reference,
+        recipe=load_recipe(given.get("recipe", "demo"), given.get("recipe_args")),
+        tasks=given.get("tasks", ()),
+        eval_limit=given.get("eval_limit"),
+        metrics=metrics,
+        metric_limit=given.get("metric_limit"),
+        perplexity_model=given.get("perplexity_model", DEFAULT_PERPLEXITY_MODEL),
+        batch_size=args.batch_size,
+        device=args.device,
+        apply_chat_template=given.get("apply_chat_template"),
+        system_instruction=given.get("system_instruction"),
+        include_path=args.include_path,
+        alpha=given.get("alpha", 0.5),
+    )
+
+
+def teachers_of(given: dict[str, Any]) -> tuple[TeacherCard, ...]:
+    """Return the cards that ``--teacher`` and ``--teacher_args`` stand for."""
+    names = given.get("teacher")
+    if names is None:
+        if "teacher" in given and given.get("teacher_args"):
+            names = ("hf",)
+        elif "teacher" in given:
+            raise ConfigError(
+                f"--teacher is needed: a card ({', '.join(teacher_names())}) or an lm-eval model "
+                "type with --teacher_args"
+            )
+        else:
+            return ()
+    if given.get("teacher_args") is None:
+        return tuple(load_teacher(name) for name in names)
+    if len(names) != 1:
+        raise ConfigError("--teacher_args goes with one --teacher, an lm-eval model type")
+    from polyglot_harness.lm.load import check_model_type
+
+    check_model_type(names[0])
+    return (teacher_from_flags(names[0], given["teacher_args"]),)
+
+
+def student_of(given: dict[str, Any]) -> StudentCard:
+    """Return the card that ``--student`` and ``--student_args`` stand for."""
+    overrides = given.get("student_args")
+    name = given.get("student")
+    if name is None and not (overrides and "pretrained" in overrides):
+        name = DEFAULT_STUDENT
+    return load_student(name, overrides)
+
+
+def check_models(spec: RunSpec) -> None:
+    """Check that each model and task exists, before hours are spent on the first ones.
+
+    Raises:
+        ConfigError: If a path does not exist, or a model type or a task is unknown.
+    """
+    from polyglot_harness.lm.index import task_manager
+    from polyglot_harness.lm.load import check_model_type, resolve_args
+    from polyglot_harness.models import resolve
+    from polyglot_harness.stages import student_tasks
+
+    for teacher in spec.teachers:
+        check_model_type(teacher.model)
+        resolve_args(dict(teacher.model_args))
+    needed = [spec.student.pretrained, *([] if spec.reference == "gold" else [spec.reference])]
+    if "perplexity" in spec.metrics:
+        needed.append(spec.perplexity_model)
+    for name in needed:
+        resolve(name)
+    packs = [load_pack(code, spec.include_path) for code in spec.languages]
+    tasks = [task for pack in packs for task in student_tasks(spec, pack)]
+    task_manager(list(dict.fromkeys(tasks)), include_path=spec.include_path)

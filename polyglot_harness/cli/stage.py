@@ -1,0 +1,39 @@
+"""What the subcommands of single stages share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from polyglot_harness.stages import Workshop
+
+
+def workshop(args: argparse.Namespace) -> Workshop:
+    """Build the shared parts of a stage from flags."""
+    from polyglot_harness.cli.progress import Terminal
+    from polyglot_harness.cli.spec_of import spec_of
+    from polyglot_harness.lm.pool import ModelPool
+    from polyglot_harness.stages import Workshop
+    from polyglot_harness.store import disk_errors
+
+    spec = spec_of(args)
+    root: Path = args.output_path or Path("runs") / "stages"
+    args.output_path = root
+    with disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+    return Workshop(root, spec, ModelPool(), Terminal())
+
+
+def one_language(args: argparse.Namespace) -> str:
+    """Return the one language that a stage is given.
+
+    Raises:
+        ConfigError: If there is none, or more than one.
+    """
+    from polyglot_harness.errors import ConfigError
+
+    if not args.languages or len(args.languages) != 1:
+        raise ConfigError("--languages needs exactly one code here, e.g. --languages de")
+    return str(args.languages[0])
