@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from polyglot_harness.assets import tasks_path
-from polyglot_harness.errors import unknown_name
+from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record, read_jsonl, read_toml
 from polyglot_harness.spec import LanguagePack, Record, Seed, digest
 
@@ -55,9 +55,11 @@ def load_pack(code: str, include_path: str | None = None) -> LanguagePack:
 def _load(folder: Path) -> LanguagePack:
     data = read_toml(folder / PACK_FILE)
     seeds = read_jsonl(folder / SEED_FILE, Seed)
-    return parse_record(
-        LanguagePack, {**data, "seeds": seeds, "folder": str(folder)}, str(folder / PACK_FILE)
-    )
+    where = str(folder / PACK_FILE)
+    pack = parse_record(LanguagePack, {**data, "seeds": seeds, "folder": str(folder)}, where)
+    if pack.code != folder.name:
+        raise ConfigError(f"{where}: field 'code' is {pack.code!r}, but the folder {folder.name!r}")
+    return pack
 
 
 def pack_digest(pack: LanguagePack) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from polyglot_harness import __version__
+from polyglot_harness.intrinsic import METRICS_VERSION
 from polyglot_harness.languages import pack_digest
 from polyglot_harness.signature import format_signature
 from polyglot_harness.spec import LanguagePack, RunSpec, digest
@@ -14,6 +15,8 @@ SHORT = {"generate": "gen", "translate": "tr", "respond": "resp"}
 def cell_signature(spec: RunSpec, pack: LanguagePack) -> str:
     """Return e.g. ``lang:de|strat:gen+tr+resp|n:24|seed:7|...`` (the teacher is not part of it)."""
     recipe = spec.recipe.model_copy(update={"name": "", "notes": ""})
+    student = [base_identity(spec.student), spec.student.chat_template]
+    measured = [METRICS_VERSION, spec.metrics, spec.metric_limit, spec.perplexity_model]
     asked = [spec.gen_kwargs, spec.system_instruction, spec.apply_chat_template, PARSER_VERSION]
     return format_signature(
         {
@@ -24,10 +27,10 @@ def cell_signature(spec: RunSpec, pack: LanguagePack) -> str:
             "pack": pack_digest(pack)[:4],
             "ask": digest(asked)[:4],
             "sft": f"{spec.recipe.name}@{digest(recipe)[:4]}",
-            "base": f"{spec.student.name}@{digest(base_identity(spec.student))[:4]}",
+            "base": f"{spec.student.name}@{digest(student)[:4]}",
             "ref": spec.reference,
             "tasks": digest([student_tasks(spec, pack), tasks_digest(pack), spec.eval_limit])[:4],
-            "intr": digest([spec.metrics, spec.metric_limit, spec.perplexity_model])[:4],
+            "intr": digest(measured)[:4],
             "version": __version__,
         }
     )

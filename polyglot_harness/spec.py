@@ -121,7 +121,7 @@ class StudentCard(Record):
     """Upper anchor: ``gold`` (the base trained on the pack's gold data) or a model to load."""
     dtype: str = "float32"
     chat_template: str = ""
-    """Jinja template used where the tokenizer has none."""
+    """Jinja template in place of the tokenizer's own; needed where that has none."""
     family: str = ""
     licence: str = ""
     url: str = ""

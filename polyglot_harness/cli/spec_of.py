@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from polyglot_harness.cli.flags import DEFAULT_METRICS, DEFAULT_PERPLEXITY_MODEL, DEFAULT_STUDENT
@@ -51,6 +52,7 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         apply_chat_template=given.get("apply_chat_template"),
         system_instruction=given.get("system_instruction"),
         include_path=args.include_path,
+        chunk_size=given.get("chunk_size", 16),
         alpha=given.get("alpha", 0.5),
     )
 
@@ -93,7 +95,7 @@ def check_models(spec: RunSpec) -> None:
     Raises:
         ConfigError: If a path does not exist, or a model type or a task is unknown.
     """
-    from polyglot_harness.lm.index import task_manager
+    from polyglot_harness.lm.index import check_yaml, task_manager
     from polyglot_harness.lm.load import check_model_type, resolve_args
     from polyglot_harness.models import resolve
     from polyglot_harness.stages import student_tasks
@@ -107,5 +109,8 @@ def check_models(spec: RunSpec) -> None:
     for name in needed:
         resolve(name)
     packs = [load_pack(code, spec.include_path) for code in spec.languages]
+    for pack in packs:
+        check_yaml(Path(pack.folder))
     tasks = [task for pack in packs for task in student_tasks(spec, pack)]
+    tasks += [f"polyglot_teach_{pack.code}_{s}" for pack in packs for s in spec.strategies]
     task_manager(list(dict.fromkeys(tasks)), include_path=spec.include_path)

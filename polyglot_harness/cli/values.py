@@ -8,7 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-_COMMA_BEFORE_KEY = re.compile(r",(?=\s*[A-Za-z_][\w.]*=)")
+_COMMA_BEFORE_KEY = re.compile(
+    r""",(?=\s*[A-Za-z_][\w.]*=)(?=(?:[^'"]|'[^']*'|"[^"]*")*$)"""  # not inside quotes
+)
 
 
 class KeyValues(argparse.Action):
@@ -38,9 +40,10 @@ def literal(text: str) -> Any:
     if lowered in ("true", "false", "none"):
         return {"true": True, "false": False, "none": None}[lowered]
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
+    return value if isinstance(value, (int, float, str, list, tuple, dict)) else text
 
 
 class Names(argparse.Action):
@@ -103,6 +106,8 @@ def config_arguments(path: Path, known: set[str]) -> list[str]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"--config {path}: no such file") from None
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigError(f"--config {path}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

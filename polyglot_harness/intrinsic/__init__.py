@@ -31,6 +31,8 @@ class MeasureInput:
     progress: Callable[[int, int], None] = lambda done, total: None
 
 
+METRICS_VERSION = 1
+"""Raised when a metric changes its numbers, so that they are computed again."""
 METRICS = {
     "acceptance_rate": "polyglot_harness.intrinsic.acceptance",
     "distinct_ri": "polyglot_harness.intrinsic.distinct_ri",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from polyglot_harness.assets import tasks_path
@@ -45,9 +46,22 @@ def task_manager(
     return manager
 
 
-def pack_tasks(include_path: str | None = None) -> list[str]:
-    """Return the names of all tasks and groups of the packs."""
-    return list(task_manager((), include_path=include_path).all_tasks)
+def check_yaml(folder: Path) -> None:
+    """Check the syntax of a pack's YAMLs: lm-eval would drop a broken one without a word.
+
+    Raises:
+        ConfigError: If one is broken; the message holds file and line.
+    """
+    import yaml
+
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            yaml.compose(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f"{path}, line {mark.line + 1}" if mark else str(path)
+            problem = getattr(error, "problem", None) or "unreadable"
+            raise ConfigError(f"{where}: not valid YAML: {problem}") from None
 
 
 def load_tasks(manager: Any, tasks: Sequence[str]) -> Any:

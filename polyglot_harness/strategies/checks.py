@@ -21,6 +21,7 @@ Texts under 100 bytes hardly compress and so pass."""
 SENTENCE_END = re.compile(r"[.!?。！？؟…][\"”“»』」)]*(?=\s|$|[^\x00-\x7f])")
 SAME = 0.9
 """Two texts with a higher similarity ratio are the same but for a detail."""
+REPEATED = re.compile(r"(.{2,40}?)\1{4,}", re.DOTALL)
 PLACEHOLDER = re.compile(r"^<.{3,60}>$", re.DOTALL)
 
 
@@ -74,7 +75,7 @@ def response_fault(prompt: str, response: str, language: str) -> str:
     """Return why a response is not usable, or ""."""
     if not response:
         return "empty"
-    if len(response) < MIN_CHARACTERS:
+    if len(response) < MIN_CHARACTERS or sum(map(str.isalnum, response)) < MIN_CHARACTERS // 2:
         return "too_short"
     if PLACEHOLDER.match(response):
         return "unparsable"
@@ -104,9 +105,10 @@ def speaks(text: str, language: str) -> bool:
 def repetitive(text: str) -> bool:
     """Whether the text repeats itself, by its compression ratio."""
     data = text.encode()
-    return len(data) / len(zlib.compress(data, 9)) > MAX_COMPRESSION or bool(
-        re.search(r"(.{2,40}?)\1{4,}", text, re.DOTALL)
-    )
+    if len(data) / len(zlib.compress(data, 9)) > MAX_COMPRESSION:
+        return True
+    # rules of dashes, indentation and long numbers repeat signs, not words
+    return any(any(map(str.isalpha, match[1])) for match in REPEATED.finditer(text))
 
 
 def similar(a: str, b: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_FENCE = re.compile(r"^```\w*\n(.*?)(?:\n```|$)", re.DOTALL)
+_FENCE = re.compile(r"^```\w*\n(.*?)(?:\n```(.*)|$)", re.DOTALL)
 _PROMPT_WORDS = ("Prompt", "Task", "Question")
 _RESPONSE_WORDS = ("Response", "Answer")
 
@@ -20,7 +20,7 @@ def prompt_and_response(reply: str, document: Mapping[str, Any]) -> tuple[str, s
             JSON object with ``prompt`` and ``response``.
         document: Names the labels.
     """
-    text = _unfenced(reply)
+    text = _unfenced(reply, drop_rest=True)
     if not text:
         return "empty"
     if text.startswith("{") and (found := _from_json(text)):
@@ -44,10 +44,13 @@ def response_only(reply: str, document: Mapping[str, Any]) -> str:
     return text.strip()
 
 
-def _unfenced(reply: str) -> str:
+def _unfenced(reply: str, *, drop_rest: bool = False) -> str:
+    """Take off the code fence around a reply; a remark after it is dropped, or no fence is seen."""
     text = reply.strip()
     match = _FENCE.match(text)
-    return match.group(1).strip() if match else text
+    if match and (drop_rest or not (match[2] or "").strip()):
+        return str(match[1]).strip()
+    return text
 
 
 def _from_json(text: str) -> tuple[str, str] | None:

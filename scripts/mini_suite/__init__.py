@@ -1,0 +1,1 @@
+"""Builds the data of the embedded evaluation suite ``polyglot_mini_<lang>``."""
