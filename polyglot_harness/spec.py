@@ -38,7 +38,7 @@ class Record(BaseModel):
 
 
 class Seed(Record):
-    """One hand-written example of a language pack."""
+    """One gold example of a language pack."""
 
     id: str
     category: Literal[

@@ -40,6 +40,7 @@ from polyglot_harness.store import (
     stage_folder,
     verify_output,
 )
+from polyglot_harness.teachers import without_secrets
 
 PARSER_VERSION = 1
 """Raised when templates, parsing or checks change what becomes an example."""
@@ -329,7 +330,8 @@ def data_files(done: Done) -> tuple[Path, Path]:
 
 
 def _teacher_identity(teacher: TeacherCard) -> Any:
-    args = {k: _identity(v) if k == "pretrained" else v for k, v in teacher.model_args}
+    public = without_secrets(teacher.model_args)
+    args = {k: _identity(v) if k == "pretrained" else v for k, v in public}
     return [teacher.model, pairs(args), teacher.form, teacher.gen_kwargs]
 
 

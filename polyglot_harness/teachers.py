@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from polyglot_harness.assets import teachers_path
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record, read_toml
-from polyglot_harness.spec import TeacherCard, pairs
+from polyglot_harness.spec import Pairs, RunSpec, TeacherCard, pairs
+
+_SECRET = re.compile(r"(key|secret|password|auth|header|(?<!max_)token$)", re.IGNORECASE)
 
 
 def teacher_names() -> list[str]:
@@ -49,3 +52,16 @@ def teacher_from_flags(model: str, model_args: dict[str, Any]) -> TeacherCard:
     name = str(args.pop("name", "")) or source.rstrip("/").split("/")[-1]
     data = {"name": name, "model": model, "model_args": pairs(args), "form": form}
     return parse_record(TeacherCard, data, "--teacher_args")
+
+
+def without_secrets(args: Pairs) -> Pairs:
+    """Return arguments with what may be a secret replaced by ``***``: they are written to files."""
+    return tuple((k, "***" if _SECRET.search(k) else value) for k, value in args)
+
+
+def storable(spec: RunSpec) -> RunSpec:
+    """Return the spec as it may be written to a file."""
+    teachers = tuple(
+        t.model_copy(update={"model_args": without_secrets(t.model_args)}) for t in spec.teachers
+    )
+    return spec.model_copy(update={"teachers": teachers})

@@ -584,7 +584,7 @@ def test_gold_responses_are_accepted_as_they_are(language: str, end: str) -> Non
 @languages
 def test_gold_examples_are_accepted_as_generated_ones(language: str) -> None:
     pack = load_pack(language)
-    asked = documents(pack, "generate", 1)[0] | {"shot_prompts": []}
+    asked = documents(pack, "generate", 1)[0] | {"shot_prompts": [], "shot_responses": []}
     p, r = pack.labels.prompt, pack.labels.response
     for seed in pack.seeds:
         example = accepted(f"{p}: {seed.prompt}\n{r}: {seed.response}", asked)

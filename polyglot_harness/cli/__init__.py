@@ -61,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parser = build_parser()
     args = parser.parse_args(argv)
+    args.argv = (sys.argv[1:] if argv is None else argv)[1:]
     debug = args.debug or bool(os.environ.get("POLYGLOT_DEBUG"))
     if debug:
         os.environ["POLYGLOT_DEBUG"] = "1"

@@ -135,11 +135,12 @@ def common_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def alpha_flag(parser: argparse.ArgumentParser) -> None:
-    """Weight of the intrinsic part."""
+def alpha_flag(parser: argparse.ArgumentParser, default: float | None = 0.5) -> None:
+    """Weight of the intrinsic part; a default of None stands for the run's own."""
     parser.add_argument(
-        "--alpha", type=fraction, default=0.5, metavar="A",
-        help="Polyglot Score = alpha * z + (1 - alpha) * PGR (default: %(default)s)",
+        "--alpha", type=fraction, default=default, metavar="A",
+        help="Polyglot Score = alpha * z + (1 - alpha) * PGR (default: "
+        + ("as in the run)" if default is None else "%(default)s)"),
     )  # fmt: skip
 
 

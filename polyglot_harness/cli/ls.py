@@ -28,8 +28,8 @@ def execute(args: argparse.Namespace) -> int:
 
     columns, rows = globals()[f"_{args.kind}"](args.include_path)
     table = Table()
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*row)
     Console(highlight=False).print(table)

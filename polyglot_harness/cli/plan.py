@@ -18,6 +18,7 @@ def show_plan(spec: RunSpec, root: Path) -> None:
     from polyglot_harness.models import is_pulled, load_catalog
     from polyglot_harness.run_signature import cell_signature
     from polyglot_harness.stages import student_tasks
+    from polyglot_harness.store import read_record
 
     console = Console(highlight=False)
     teachers, languages = len(spec.teachers), len(spec.languages)
@@ -48,5 +49,6 @@ def show_plan(spec: RunSpec, root: Path) -> None:
     for name in dict.fromkeys(names):
         if name in load_catalog() and not is_pulled(name):
             console.print(f"{name} is not pulled yet: polyglot-harness models pull {name}")
-    finished = len(list(root.glob("*/*/record.json")))
+    records = [read_record(path) for path in root.glob("*/*/record.json")]
+    finished = sum(record.status == "complete" for record in records)
     console.print(f"{finished} finished stages are in {root}; nothing was run.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     flags.student_flags(parser)
     parser.add_argument(
         "--reference", default=None, metavar="MODEL",
-        help="upper anchor: gold (the base trained on the pack's human-written data) or a model "
+        help="upper anchor: gold (the base trained on the pack's gold data) or a model "
         "(default: as the student's card says)",
     )  # fmt: skip
     flags.recipe_flags(parser)
@@ -93,7 +92,4 @@ def _with_config(args: argparse.Namespace) -> argparse.Namespace:
     parser: argparse.ArgumentParser = args.parser
     known = {a.dest for a in parser._actions if a.dest not in ("help", "config", "debug")}
     from_file = config_arguments(args.config, known)
-    argv = sys.argv[2:] if not hasattr(args, "argv") else args.argv
-    merged = parser.parse_args([*from_file, *argv], argparse.Namespace())
-    merged.debug = args.debug
-    return merged
+    return parser.parse_args([*from_file, *args.argv])

@@ -10,6 +10,7 @@ from polyglot_harness.errors import ConfigError, StoreError
 from polyglot_harness.files import explain
 from polyglot_harness.spec import RunSpec, canonical_json
 from polyglot_harness.store import disk_errors, write_atomically
+from polyglot_harness.teachers import storable
 
 SPEC_FILE = "run.json"
 
@@ -45,6 +46,7 @@ def claim(root: Path, spec: RunSpec, *, update: bool) -> None:
     Raises:
         ConfigError: If it is that of another spec and `update` is false.
     """
+    spec = storable(spec)
     if (root / SPEC_FILE).exists():
         differing = differences(read_spec(root), spec)
         if differing and not update:

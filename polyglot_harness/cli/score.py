@@ -18,7 +18,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "teachers. Runs no model: what is missing is shown as missing.",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of `run`")
-    flags.alpha_flag(parser)
+    flags.alpha_flag(parser, default=None)
     return parser
 
 
@@ -29,6 +29,8 @@ def execute(args: argparse.Namespace) -> int:
     from polyglot_harness.cli.run_folder import read_spec
     from polyglot_harness.reporting import Quiet
 
-    spec = read_spec(args.run).model_copy(update={"alpha": args.alpha})
+    spec = read_spec(args.run)
+    if args.alpha is not None:
+        spec = spec.model_copy(update={"alpha": args.alpha})
     outcome = pipeline.run(spec, args.run, Quiet(), only_finished=True)
     return finish(outcome, spec, args.run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +33,32 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
     metrics = given.get("metrics", DEFAULT_METRICS)
     check_metrics(metrics)
     student = student_of(given)
+    teachers = teachers_of(given)
+    reference = given.get("reference") or student.reference
+    perplexity_model = given.get("perplexity_model", DEFAULT_PERPLEXITY_MODEL)
+    _offline_if_all_local(
+        [student.pretrained, perplexity_model, *([] if reference == "gold" else [reference])],
+        teachers,
+    )
+    if given.get("teacher_args"):
+        from polyglot_harness.lm.load import check_model_type
+
+        check_model_type(teachers[0].model)
     return RunSpec(
-        teachers=teachers_of(given),
+        teachers=teachers,
         languages=languages,
         strategies=strategies,
         limit=given.get("limit", 1),
         seed=args.seed,
         gen_kwargs=pairs(given.get("gen_kwargs") or {}),
         student=student,
-        reference=given.get("reference") or student.reference,
+        reference=reference,
         recipe=load_recipe(given.get("recipe", "demo"), given.get("recipe_args")),
         tasks=given.get("tasks", ()),
         eval_limit=given.get("eval_limit"),
         metrics=metrics,
         metric_limit=given.get("metric_limit"),
-        perplexity_model=given.get("perplexity_model", DEFAULT_PERPLEXITY_MODEL),
+        perplexity_model=perplexity_model,
         batch_size=args.batch_size,
         device=args.device,
         apply_chat_template=given.get("apply_chat_template"),
@@ -55,6 +67,19 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         chunk_size=given.get("chunk_size", 16),
         alpha=given.get("alpha", 0.5),
     )
+
+
+def _offline_if_all_local(names: list[str], teachers: tuple[TeacherCard, ...]) -> None:
+    """Ask no hub where no model of the run is from one: no look-ups, no waiting for time-outs.
+
+    Must come before the libraries of the hub are imported: they read the variable then.
+    """
+    from polyglot_harness.models import load_catalog
+
+    served = [dict(t.model_args) for t in teachers]
+    names = [*names, *(str(args.get("pretrained", "")) for args in served)]
+    if all(name in load_catalog() or Path(name).exists() for name in names):
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 def teachers_of(given: dict[str, Any]) -> tuple[TeacherCard, ...]:
@@ -74,9 +99,6 @@ def teachers_of(given: dict[str, Any]) -> tuple[TeacherCard, ...]:
         return tuple(load_teacher(name) for name in names)
     if len(names) != 1:
         raise ConfigError("--teacher_args goes with one --teacher, an lm-eval model type")
-    from polyglot_harness.lm.load import check_model_type
-
-    check_model_type(names[0])
     return (teacher_from_flags(names[0], given["teacher_args"]),)
 
 

@@ -56,12 +56,16 @@ def check_yaml(folder: Path) -> None:
 
     for path in sorted(folder.glob("*.yaml")):
         try:
-            yaml.compose(path.read_text(encoding="utf-8"))
+            node = yaml.compose(path.read_text(encoding="utf-8"))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f"{path}, line {mark.line + 1}" if mark else str(path)
             problem = getattr(error, "problem", None) or "unreadable"
             raise ConfigError(f"{where}: not valid YAML: {problem}") from None
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key.value == "include" and not (folder / str(value.value)).is_file():
+                line = value.start_mark.line + 1
+                raise ConfigError(f"{path}, line {line}: included file {value.value!r} is missing")
 
 
 def load_tasks(manager: Any, tasks: Sequence[str]) -> Any:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from polyglot_harness.errors import ConfigError, HarnessError, MissingDependency, unknown_name
-from polyglot_harness.models import is_pulled, load_catalog, resolve
+from polyglot_harness.models import load_catalog, resolve
+from polyglot_harness.spec import pairs
+from polyglot_harness.teachers import without_secrets
 
-_EXTRA = {"vllm": "vllm", "anthropic": "api", "tenacity": "api", "tiktoken": "api", "openai": "api"}
+_SERVERS = ("completions", "anthropic", "litellm", "textsynth")
+"""Parts of the names of model types that speak to a server."""
 
 
 @cache
@@ -55,7 +57,6 @@ def load_lm(
     """
     check_model_type(model)
     args = resolve_args(model_args)
-    _offline_if_local(args.values())
     size: int | str = int(batch_size) if batch_size.isdigit() else batch_size
     try:
         factory = _registry().get_model(model)
@@ -64,8 +65,8 @@ def load_lm(
     except HarnessError:
         raise
     except ImportError as error:
-        package = (error.name or model).split(".")[0]
-        raise MissingDependency(package, _EXTRA.get(package, "hf")) from error
+        package = (error.name or f"what {model} needs").split(".")[0]
+        raise MissingDependency(package, _extra(model)) from error
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
             f"{model} with {redacted(args)} cannot be loaded: {first_line(error)}"
@@ -90,13 +91,16 @@ def model_identity(name: str) -> str:
     return name
 
 
+def _extra(model: str) -> str:
+    """Return the pip extra that brings what a model type needs."""
+    if any(part in model for part in _SERVERS):
+        return "api"
+    return "vllm" if "vllm" in model else "hf"
+
+
 def redacted(args: Mapping[str, Any]) -> str:
     """Return arguments as text without what may be a secret."""
-    secret = ("key", "token", "secret", "password", "auth")
-    return ",".join(
-        f"{k}=***" if any(s in k.lower() for s in secret) and k != "tokenizer" else f"{k}={v}"
-        for k, v in args.items()
-    )
+    return ",".join(f"{k}={v}" for k, v in without_secrets(pairs(dict(args))))
 
 
 def first_line(error: BaseException) -> str:
@@ -111,17 +115,3 @@ def _best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _offline_if_local(values: Iterable[Any]) -> None:
-    """Ask no hub where every model is a local folder (no look-ups, no waiting for time-outs)."""
-    from pathlib import Path
-
-    paths = [v for v in values if isinstance(v, str) and ("/" in v or is_embedded(v))]
-    if paths and all(Path(p).exists() for p in paths):
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-
-def is_embedded(name: str) -> bool:
-    """Whether the name is that of an embedded model that has been pulled."""
-    return name in load_catalog() and is_pulled(name)

@@ -47,6 +47,8 @@ def accept(
     reason = response_fault(prompt, response, document["language"])
     if not reason and own_prompt:
         reason = _prompt_fault(prompt, document["language"])
+    if not reason and any(similar(response, shot) for shot in document["shot_responses"]):
+        reason = "seed_copied"
     if reason:
         return reject(reason, reply, document)
     return Example(
@@ -99,7 +101,7 @@ def _prompt_fault(prompt: str, language: str) -> str:
 def speaks(text: str, language: str) -> bool:
     """Whether `text` is in the language; texts with hardly a letter count as such."""
     letters = sum(char.isalpha() for char in text)
-    return letters < MIN_IDENTIFIABLE or identify(text) == language
+    return letters < MIN_IDENTIFIABLE or identify(text, language) == language
 
 
 def repetitive(text: str) -> bool:

@@ -41,7 +41,7 @@ def documents(
 
     Returns:
         Dicts of strings: id, language, strategy, form, seed_id, prompt (the prompt given, "" for
-        generate), prompt_label, response_label, shot_prompts, text (the request).
+        generate), prompt_label, response_label, shot_prompts, shot_responses, text (the request).
     """
     if strategy not in STRATEGIES:
         raise unknown_name("strategy", strategy, STRATEGIES)
@@ -98,6 +98,7 @@ def _document(
         "prompt_label": pack.labels.prompt,
         "response_label": pack.labels.response,
         "shot_prompts": [shot.prompt for shot in shots],
+        "shot_responses": [shot.response for shot in shots],
         "text": text.lstrip("\n") if form == "completion" else text.strip(),
     }
 
