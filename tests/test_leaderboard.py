@@ -277,7 +277,7 @@ def test_a_flagged_pgr_is_struck_through() -> None:
     )
     assert "| +10.0 ± 2.0 | ~~0.50 ± 0.10~~ | +0.30 | ~~+0.10~~ | -0.20 | W |" in text
     console = Console(width=120, force_terminal=True, record=True, file=io.StringIO())
-    console.print(terminal_tables(cells, rank(cells))[1])
+    console.print(terminal_tables(cells, rank(cells))[2])
     assert re.search(r"\x1b\[2;9m *0.50 ± 0.10", console.export_text(styles=True))
 
 

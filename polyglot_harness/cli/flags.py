@@ -9,7 +9,9 @@ from polyglot_harness.cli.values import KeyValues, Names, batch_size, fraction, 
 
 DEFAULT_STUDENT = "smollm2-135m"
 DEFAULT_RECIPE = "demo"
-DEFAULT_METRICS = ("acceptance_rate", "distinct_ri", "perplexity", "length", "language_fidelity")
+DEFAULT_METRICS = (
+    "acceptance_rate", "distinct_ri", "perplexity", "length", "language_fidelity", "known_words",
+)  # fmt: skip
 DEFAULT_STRATEGIES = ("generate", "translate", "respond")
 DEFAULT_PERPLEXITY_MODEL = "gemma-3-270m"
 

@@ -21,10 +21,13 @@ def finish(outcome: Outcome, spec: RunSpec, root: Path) -> int:
     from polyglot_harness.spec import pairs
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)  # a file or a pipe has no width of its own
     assert outcome.ranking is not None
     files = write_leaderboard(root, outcome.scores, outcome.ranking, pairs(provenance()))
     for table in terminal_tables(outcome.scores, outcome.ranking):
         console.print(table)
+        console.print()
     console.print(reading(outcome.scores, outcome.ranking), soft_wrap=True)
     console.print()
     console.print(f"Ranking:   {', '.join(str(path) for path in files)}", soft_wrap=True)

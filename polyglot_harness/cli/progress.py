@@ -38,7 +38,8 @@ class Terminal:
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
             TimeElapsedColumn(), TimeRemainingColumn(),
         )  # fmt: skip
-        with Progress(*columns, console=self.console, transient=True) as bar:
+        shown = self.console.is_terminal
+        with Progress(*columns, console=self.console, transient=True, disable=not shown) as bar:
             task = bar.add_task(title, total=total or None)
 
             def report(done: int, whole: int) -> None:

@@ -36,6 +36,7 @@ METRICS_VERSION = 1
 METRICS = {
     "acceptance_rate": "polyglot_harness.intrinsic.acceptance",
     "distinct_ri": "polyglot_harness.intrinsic.distinct_ri",
+    "known_words": "polyglot_harness.intrinsic.known_words",
     "language_fidelity": "polyglot_harness.intrinsic.fidelity",
     "length": "polyglot_harness.intrinsic.length",
     "perplexity": "polyglot_harness.intrinsic.perplexity",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich import box
 from rich.console import RenderableType
@@ -22,6 +23,8 @@ from polyglot_harness.spec import PolyglotScore
 
 __all__ = ["LEGEND", "markdown", "reading", "terminal_tables"]
 
+DATA_COLUMNS = {"Accept", "d prompts", "d resp.", "PPL", "z"}
+STUDENT_COLUMNS = {"Raw", "Gain", "PGR", "Polyglot", "Stable", "Flags"}
 LEGEND = (
     "**Accept**: share of the teacher's replies that became training examples.",
     "**d prompts**, **d resp.**: distinct-RI, 1 - mean pairwise cosine similarity of the prompts, "
@@ -48,12 +51,27 @@ LEGEND = (
 def terminal_tables(
     scores: Sequence[PolyglotScore], ranking: Ranking
 ) -> tuple[RenderableType, ...]:
-    """Return the tables by teacher and by cell, for ``rich.print``; they fit 120 columns."""
+    """Return tables by teacher and, for data and students, by cell; they fit 80 columns."""
+    cells = cell_grid(scores, ranking)
     return (
-        _table(teacher_grid(ranking)),
+        _table(_without(teacher_grid(ranking), {"Langs", "z"})),
+        _table(_without(cells, STUDENT_COLUMNS, "Data")),
         _table(
-            cell_grid(scores, ranking), f"Raw and Gain in points, ± one standard error; {FLAG_KEY}"
+            _without(cells, DATA_COLUMNS, "Students"),
+            f"Raw and Gain in points, ± one standard error; {FLAG_KEY}",
         ),
+    )
+
+
+def _without(grid: Grid, headers: set[str], title: str = "") -> Grid:
+    """Return the grid without some columns."""
+    keep = [i for i, header in enumerate(grid.headers) if header not in headers]
+    return replace(
+        grid,
+        title=title or grid.title,
+        headers=tuple(grid.headers[i] for i in keep),
+        left=tuple(grid.left[i] for i in keep),
+        rows=tuple(tuple(row[i] for i in keep) for row in grid.rows),
     )
 
 

@@ -136,6 +136,7 @@ def _measurement(task: str, language: str, scores: list[float]) -> Measurement:
 @contextmanager
 def _reported(progress: Progress) -> Iterator[None]:
     """Let lm-eval's inner progress bar move ours."""
+    import lm_eval.api.model as base
     import lm_eval.models.huggingface as hf
 
     original = hf.tqdm
@@ -151,8 +152,8 @@ def _reported(progress: Progress) -> Iterator[None]:
                 self.done += int(n or 0)
                 progress(self.done, int(self.total or 0))
 
-    hf.tqdm = Bar
+    hf.tqdm = base.tqdm = Bar
     try:
         yield
     finally:
-        hf.tqdm = original
+        hf.tqdm = base.tqdm = original

@@ -56,6 +56,7 @@ def train(
     """
     try:
         from peft import LoraConfig
+        from transformers.trainer_callback import PrinterCallback
         from trl import SFTConfig, SFTTrainer
     except ImportError as error:
         raise MissingDependency(error.name or "trl", "train") from None
@@ -83,6 +84,7 @@ def train(
         peft_config=lora,
         callbacks=[_progress_callback(progress)],
     )
+    trainer.remove_callback(PrinterCallback)  # the progress shown is ours
     try:
         trainer.train(resume_from_checkpoint=_last_checkpoint(folder / CHECKPOINTS))
     except (RuntimeError, MemoryError) as error:
@@ -209,8 +211,5 @@ def _progress_callback(progress: Progress) -> Any:
     class Report(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             progress(state.global_step, state.max_steps)
-
-        def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            """Log nothing to the terminal: the progress bar is ours."""
 
     return Report()

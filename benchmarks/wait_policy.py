@@ -1,0 +1,101 @@
+"""Claim: OMP_WAIT_POLICY=PASSIVE keeps decoding fast on a busy machine, cheaply on an idle one.
+
+Our command line sets it where it is unset; the other side is the environment as it is, unset. Two
+worker processes with two threads each hold SmolLM2-135M and take turns with decode-like forward
+steps (batch 4, one new token, with a key-value cache): first with nothing else of ours running,
+then while a third process keeps one core busy. Both sleep while it is not their turn.
+
+    python benchmarks/wait_policy.py [--repeats 5] [--steps 5] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from _timing import interleave, machine, report
+
+
+def work(steps: int, threads: int) -> None:
+    """Be a worker: for every line on stdin, take `steps` steps and print the seconds."""
+    import time
+
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from polyglot_harness.models import resolve
+
+    torch.set_num_threads(threads)
+    folder = resolve("smollm2-135m-instruct")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        ids = torch.randint(0, 1000, (4, 32), generator=torch.Generator().manual_seed(0))
+        cache = model(ids, use_cache=True).past_key_values
+        model(ids[:, :1], past_key_values=cache)
+        print("ready", flush=True)
+        for _ in sys.stdin:
+            started = time.perf_counter()
+            for _ in range(steps):
+                model(ids[:, :1], past_key_values=cache)
+            print(time.perf_counter() - started, flush=True)
+
+
+def spawn(policy: str | None, steps: int, threads: int) -> subprocess.Popen[str]:
+    """Start a worker, and wait until its model is loaded."""
+    env = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    worker = subprocess.Popen(
+        [sys.executable, __file__, "--worker", f"--steps={steps}", f"--threads={threads}"],
+        env={**env, "OMP_WAIT_POLICY": policy} if policy else env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while (line := worker.stdout.readline()).strip() != "ready":
+        if not line:
+            raise SystemExit("the worker ended early")
+    return worker
+
+
+def turn(worker: subprocess.Popen[str]) -> float:
+    """Let a worker take its steps; return its seconds."""
+    worker.stdin.write("go\n")
+    worker.stdin.flush()
+    return float(worker.stdout.readline())
+
+
+def main() -> None:
+    """Run and print; with ``--worker``, be a worker."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.worker:
+        work(args.steps, args.threads)
+        return
+    print(machine())
+    # one after the other: two that load at once would disturb each other
+    workers = {
+        name: spawn(policy, args.steps, args.threads)
+        for name, policy in (("PASSIVE", "PASSIVE"), ("unset", None))
+    }
+    turns = {name: lambda worker=worker: turn(worker) for name, worker in workers.items()}
+    busy = None
+    try:
+        interleave(turns, 1)  # warm-up
+        report(f"{args.steps} steps, nothing else", interleave(turns, args.repeats), "PASSIVE")
+        busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        report(f"{args.steps} steps, one core busy", interleave(turns, args.repeats), "PASSIVE")
+    finally:
+        for process in (*workers.values(), *([busy] if busy else [])):
+            process.kill()
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()
