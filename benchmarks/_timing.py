@@ -14,28 +14,32 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see wait_policy.py
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-Variant = Callable[[], object]
+Variant = Callable[[], Any]
 
 
-def interleave(variants: Mapping[str, Variant], repeats: int) -> dict[str, list[float]]:
+def interleave(
+    variants: Mapping[str, Variant], repeats: int, *, own_clock: bool = False
+) -> dict[str, list[float]]:
     """Run all variants `repeats` times and return the seconds of each run.
 
     Args:
-        variants: What to run by name; a variant that returns a float has measured its own seconds.
+        variants: What to run, by name.
         repeats: Runs of each.
+        own_clock: The variants measure themselves, and return their seconds.
     """
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for repeat in range(repeats):
         for name in list(variants)[:: -1 if repeat % 2 else 1]:
             started = time.perf_counter()
-            own = variants[name]()
+            found = variants[name]()
             wall = time.perf_counter() - started
-            seconds[name].append(own if isinstance(own, float) else wall)
+            seconds[name].append(float(found) if own_clock else wall)
     return seconds
 
 

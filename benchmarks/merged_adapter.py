@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from functools import partial
 from typing import Any
 
 from _timing import interleave, machine, report
@@ -89,7 +90,7 @@ def main() -> None:
             scores[name] = lms[name].loglikelihood(score, disable_tqdm=True)
 
         for title, call in (("16 x 32 new tokens", write), ("32 log-likelihoods", read)):
-            runs = interleave({n: lambda n=n, call=call: call(n) for n in lms}, args.repeats)
+            runs = interleave({name: partial(call, name) for name in lms}, args.repeats)
             report(title, runs, "ours (merged)")
     same = sum(a == b for a, b in zip(*texts.values(), strict=True))
     pairs = [(a[0], b[0]) for a, b in zip(*scores.values(), strict=True)]

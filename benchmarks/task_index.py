@@ -13,6 +13,7 @@ import argparse
 import subprocess
 import sys
 import time
+from functools import partial
 
 from _timing import interleave, machine, report
 
@@ -57,7 +58,7 @@ def main() -> None:
             raise SystemExit(f"{name} does not know polyglot_mini_de")
         return float(seconds)
 
-    indexes = interleave({name: lambda name=name: run(name) for name in CALLS}, repeats)
+    indexes = interleave({name: partial(run, name) for name in CALLS}, repeats, own_clock=True)
     report("index", indexes, "ours")
     report("process", processes, "ours")
     for name, count in known.items():

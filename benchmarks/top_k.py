@@ -11,6 +11,7 @@ do not sample from the same distribution: this is the price of a choice, not a f
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Any
 
 from _timing import interleave, machine, report
@@ -53,12 +54,12 @@ def main() -> None:
 
     with torch.inference_mode():
         model.generate(**batch, max_new_tokens=2, do_sample=False)  # warm-up
-        runs = interleave({name: lambda name=name: generate(name) for name in SETTINGS}, repeats)
+        runs = interleave({name: partial(generate, name) for name in SETTINGS}, repeats)
         report(f"generate: {PROMPTS} prompts x {TOKENS} new tokens", runs, "top_k=40")
         logits = model(**batch).logits[:, -1]
         filters = {"top_k=40": TopKLogitsWarper(40), "top_p=0.9": TopPLogitsWarper(0.9)}
         runs = interleave(
-            {n: lambda f=f: f(batch["input_ids"], logits) for n, f in filters.items()}, 5 * repeats
+            {n: partial(f, batch["input_ids"], logits) for n, f in filters.items()}, 5 * repeats
         )
         report(f"the filter alone, one step: {tuple(logits.shape)} logits", runs, "top_k=40")
 

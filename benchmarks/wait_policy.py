@@ -14,6 +14,8 @@ import argparse
 import os
 import subprocess
 import sys
+from functools import partial
+from typing import Any
 
 from _timing import interleave, machine, report
 
@@ -52,6 +54,7 @@ def spawn(policy: str | None, steps: int, threads: int) -> subprocess.Popen[str]
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert worker.stdout
     while (line := worker.stdout.readline()).strip() != "ready":
         if not line:
             raise SystemExit("the worker ended early")
@@ -60,6 +63,7 @@ def spawn(policy: str | None, steps: int, threads: int) -> subprocess.Popen[str]
 
 def turn(worker: subprocess.Popen[str]) -> float:
     """Let a worker take its steps; return its seconds."""
+    assert worker.stdin and worker.stdout
     worker.stdin.write("go\n")
     worker.stdin.flush()
     return float(worker.stdout.readline())
@@ -84,15 +88,17 @@ def main() -> None:
         name: spawn(policy, args.steps, args.threads)
         for name, policy in (("PASSIVE", "PASSIVE"), ("unset", None))
     }
-    turns = {name: lambda worker=worker: turn(worker) for name, worker in workers.items()}
-    busy = None
+    turns = {name: partial(turn, worker) for name, worker in workers.items()}
+    processes: list[subprocess.Popen[Any]] = list(workers.values())
     try:
         interleave(turns, 1)  # warm-up
-        report(f"{args.steps} steps, nothing else", interleave(turns, args.repeats), "PASSIVE")
-        busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-        report(f"{args.steps} steps, one core busy", interleave(turns, args.repeats), "PASSIVE")
+        runs = interleave(turns, args.repeats, own_clock=True)
+        report(f"{args.steps} steps, nothing else", runs, "PASSIVE")
+        processes.append(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+        runs = interleave(turns, args.repeats, own_clock=True)
+        report(f"{args.steps} steps, one core busy", runs, "PASSIVE")
     finally:
-        for process in (*workers.values(), *([busy] if busy else [])):
+        for process in processes:
             process.kill()
             process.wait()
 

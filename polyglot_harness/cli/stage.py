@@ -16,13 +16,10 @@ def workshop(args: argparse.Namespace) -> Workshop:
     from polyglot_harness.cli.spec_of import spec_of
     from polyglot_harness.lm.pool import ModelPool
     from polyglot_harness.stages import Workshop
-    from polyglot_harness.store import disk_errors
 
     spec = spec_of(args)
     root: Path = args.output_path or Path("runs") / "stages"
     args.output_path = root
-    with disk_errors(root):
-        root.mkdir(parents=True, exist_ok=True)
     return Workshop(root, spec, ModelPool(), Terminal())
 
 

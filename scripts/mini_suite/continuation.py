@@ -19,7 +19,7 @@ _PREPOSITIONS = {
     "ar": rules_ar.PREPOSITIONS,
     "cs": rules_cs.PREPOSITIONS,
     "de": rules_de.PREPOSITIONS,
-    "es": rules_es.PREPOSITIONS | {"de", "que"},
+    "es": rules_es.PREPOSITIONS | {"de", "que", "al"},
     "id": rules_id.PREPOSITIONS - {"untuk"},
 }
 _BEFORE_VERBS = {
@@ -29,13 +29,13 @@ _BEFORE_VERBS = {
 }
 _DETERMINERS = {
     "de": rules_de.ARTICLES | rules_de.STRONG | rules_de.CONTRACTIONS,
-    "es": rules_es.DETERMINERS | {"del", "al", "se"},
+    "es": rules_es.DETERMINERS | {"del", "se"},
 }
 # Japanese: cut after the object or the subject. What follows an object is transitive, what follows
 # a subject is not, so that neither continues the other.
 _PARTICLE_CUT = re.compile(r"(?<=[をが])(?=[一-龠ァ-ヺ])")
-# ... but for the potential form, which takes either particle
-_POTENTIAL = re.compile(r"でき|られ")
+# ... but for the potential form and some verbs, which take either particle
+_POTENTIAL = re.compile(r"でき|られ|開始|移動")
 _WORD = re.compile(r"\w{4,}")
 
 

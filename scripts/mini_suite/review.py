@@ -75,7 +75,9 @@ def is_rejected(text: str) -> bool:
 
 
 # Contexts (continuation) that more than one choice continues well.
-BAD_CONTINUATIONS = frozenset({"Menentukan apakah pengguna berhak"})
+BAD_CONTINUATIONS = frozenset(
+    {"Menentukan apakah pengguna berhak", "لا يمكن تعيين", "يجب أن تكون المجموعات"}
+)
 
 # English names of emoji that are ambiguous, or whose local name is no translation of the word.
 BAD_WORDS = frozenset(
