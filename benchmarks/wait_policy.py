@@ -17,8 +17,6 @@ import sys
 from functools import partial
 from typing import Any
 
-from _timing import interleave, machine, report
-
 
 def work(steps: int, threads: int) -> None:
     """Be a worker: for every line on stdin, take `steps` steps and print the seconds."""
@@ -36,7 +34,7 @@ def work(steps: int, threads: int) -> None:
         ids = torch.randint(0, 1000, (4, 32), generator=torch.Generator().manual_seed(0))
         cache = model(ids, use_cache=True).past_key_values
         model(ids[:, :1], past_key_values=cache)
-        print("ready", flush=True)
+        print(f"ready, {os.environ.get('OMP_WAIT_POLICY', 'unset')}", flush=True)
         for _ in sys.stdin:
             started = time.perf_counter()
             for _ in range(steps):
@@ -55,7 +53,7 @@ def spawn(policy: str | None, steps: int, threads: int) -> subprocess.Popen[str]
         text=True,
     )
     assert worker.stdout
-    while (line := worker.stdout.readline()).strip() != "ready":
+    while (line := worker.stdout.readline()).strip() != f"ready, {policy or 'unset'}":
         if not line:
             raise SystemExit("the worker ended early")
     return worker
@@ -82,6 +80,9 @@ def main() -> None:
     if args.worker:
         work(args.steps, args.threads)
         return
+    # not for the workers: it sets the policy
+    from _timing import interleave, machine, report
+
     print(machine())
     # one after the other: two that load at once would disturb each other
     workers = {
