@@ -5,7 +5,7 @@ worker processes with two threads each hold SmolLM2-135M and take turns with dec
 steps (batch 4, one new token, with a key-value cache): first with nothing else of ours running,
 then while a third process keeps one core busy. Both sleep while it is not their turn.
 
-    python benchmarks/wait_policy.py [--repeats 5] [--steps 5] [--threads 2]
+    python benchmarks/wait_policy.py [--repeats 9] [--steps 5] [--threads 2] [--busy 1]
 """
 
 from __future__ import annotations
@@ -72,9 +72,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--busy", type=int, default=1, help="processes that keep a core busy")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
@@ -95,9 +96,10 @@ def main() -> None:
         interleave(turns, 1)  # warm-up
         runs = interleave(turns, args.repeats, own_clock=True)
         report(f"{args.steps} steps, nothing else", runs, "PASSIVE")
-        processes.append(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+        for _ in range(args.busy):
+            processes.append(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
         runs = interleave(turns, args.repeats, own_clock=True)
-        report(f"{args.steps} steps, one core busy", runs, "PASSIVE")
+        report(f"{args.steps} steps, busy processes: {args.busy}", runs, "PASSIVE")
     finally:
         for process in processes:
             process.kill()
