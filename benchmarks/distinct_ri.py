@@ -2,9 +2,10 @@
 
 Ours, ``polyglot_harness.intrinsic.distinct_ri.distinct_ri``, gets the vectors in batches as they
 are embedded, and gives a standard error besides; the other is the usual ``u @ u.T`` in numpy,
-without one, whose memory and time grow with n^2. No claim of speed for small n: there the matrix is
-quicker. Both get the same random unit vectors, d = 384, float32. Time is measured without
-tracemalloc, peak memory (beyond the vectors themselves) in a run with it.
+without one, whose memory and time grow with n^2. Both get the same random unit vectors, d = 384,
+float32. Speed is no claim: for a few thousand vectors, and with numpy's threads on busy cores, the
+matrix is quicker. Time is measured without tracemalloc, peak memory (beyond the vectors themselves)
+in a run with it.
 
     python benchmarks/distinct_ri.py [--repeats 5] [--sizes 2000 10000] [--batch 64]
 
