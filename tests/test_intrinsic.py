@@ -414,6 +414,7 @@ def test_metrics_are_found_by_name_and_described() -> None:
     assert list(METRICS) == [
         "acceptance_rate",
         "distinct_ri",
+        "known_words",
         "language_fidelity",
         "length",
         "perplexity",
@@ -435,5 +436,5 @@ def test_an_unknown_metric_lists_the_valid_ones() -> None:
         measure(("length", "perplexty"), data())
     assert str(caught.value) == (
         "unknown metric 'perplexty' (did you mean 'perplexity'?); valid: "
-        "acceptance_rate, distinct_ri, language_fidelity, length, perplexity"
+        "acceptance_rate, distinct_ri, known_words, language_fidelity, length, perplexity"
     )

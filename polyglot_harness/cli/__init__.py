@@ -56,9 +56,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit status (see `errors`)."""
-    # Threads that spin while they wait make all 10-30 times slower as soon as another process wants
-    # the same cores. Passive ones cost a quarter on idle cores, a short spin hardly anything on
-    # either (benchmarks/wait_policy.py). Read once, when torch loads its OpenMP.
+    # Threads that spin while they wait make all several times slower as soon as another process
+    # wants the same cores; threads that do not spin at all cost a quarter on idle ones. A short
+    # spin is between (benchmarks/wait_policy.py). Read once, when torch loads its OpenMP.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     parser = build_parser()

@@ -9,13 +9,16 @@ No n x n matrix, and no embedding is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyglot_harness.intrinsic import MeasureInput
 from polyglot_harness.spec import Measurement
+
+BLOCK = 1024
+"""Vectors that are added up at once: bounds memory to a few megabytes."""
 
 
 def measure(data: MeasureInput) -> tuple[Measurement, ...]:
@@ -55,8 +58,7 @@ def distinct_ri(batches: Iterable[NDArray[np.float32]]) -> tuple[float, float | 
     total: NDArray[np.float64] | None = None
     moment: NDArray[np.float64] | None = None
     count = 0
-    for batch in batches:
-        u = np.asarray(batch, dtype=np.float64)
+    for u in _blocks(batches):
         total = u.sum(axis=0) if total is None else total + u.sum(axis=0)
         moment = u.T @ u if moment is None else moment + u.T @ u
         count += len(u)
@@ -72,3 +74,15 @@ def distinct_ri(batches: Iterable[NDArray[np.float32]]) -> tuple[float, float | 
     variance_a = max(float(total @ moment @ total) / count - (square / count) ** 2, 0.0)
     scale = 2.0 / ((count - 1) * (count - 2))
     return value, float(scale * np.sqrt((count - 1) * variance_a))
+
+
+def _blocks(batches: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float64]]:
+    """Join small batches into blocks: products of few rows are slow."""
+    rows: list[NDArray[np.float32]] = []
+    for batch in batches:
+        rows.append(batch)
+        if sum(map(len, rows)) >= BLOCK:
+            yield np.concatenate(rows).astype(np.float64)
+            rows = []
+    if rows:
+        yield np.concatenate(rows).astype(np.float64)

@@ -1,7 +1,8 @@
 """Index only the lm-eval tasks that are asked for.
 
-lm-eval's own index of 13,986 YAMLs takes 17-27 s on two cores; ours of the packs, a moment. The
-built-in tasks are indexed only where a name is not found in the packs.
+lm-eval's own index of some 14,000 YAMLs takes seconds, cold up to half a minute; ours of the packs,
+a moment (benchmarks/task_index.py). The built-in tasks are indexed only where a name is not found
+in the packs.
 """
 
 from __future__ import annotations

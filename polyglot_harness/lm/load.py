@@ -63,7 +63,7 @@ def load_lm(
         device = device or (_best_device() if model == "hf" else None)
         lm = factory.create_from_arg_obj(args, {"batch_size": size, "device": device})
         if model == "hf" and args.get("peft"):
-            # merged, a LoRA adapter costs nothing at inference (a third of the time, unmerged)
+            # unmerged, a LoRA adapter takes a tenth longer (benchmarks/merged_adapter.py)
             lm._model = lm.model.merge_and_unload()
         return lm
     except HarnessError:
