@@ -57,8 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit status (see `errors`)."""
     # Threads that spin while they wait make all several times slower as soon as another process
-    # wants the same cores; threads that do not spin at all cost a quarter on idle ones. A short
-    # spin is between (benchmarks/wait_policy.py). Read once, when torch loads its OpenMP.
+    # wants the same cores; threads that do not spin at all are slow on idle ones. A short spin is
+    # between (benchmarks/wait_policy.py). Read once, when torch loads its OpenMP.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     parser = build_parser()
