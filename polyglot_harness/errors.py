@@ -22,6 +22,7 @@ __all__ = [
     "RegressionFound",
     "StageError",
     "StoreError",
+    "first_line",
     "unknown_name",
 ]
 
@@ -83,3 +84,8 @@ def unknown_name(kind: str, name: str, valid: Iterable[str]) -> ConfigError:
     close = difflib.get_close_matches(name, names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return ConfigError(f"unknown {kind} {name!r}{hint}; valid: {', '.join(names) or 'none'}")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first non-empty line of an error's message, or else its type's name."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

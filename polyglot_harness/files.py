@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from polyglot_harness.errors import ConfigError, StoreError
 
+EXAMPLES, REJECTIONS = "examples.jsonl", "rejections.jsonl"
+"""What a generate stage leaves: accepted examples, and the other replies with their reasons."""
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -76,3 +78,28 @@ def jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(row, dict):
             raise ConfigError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
         yield number, row
+
+
+def json_line(row: Mapping[str, Any] | BaseModel) -> str:
+    """Return a row or record as one line of JSON, with its line feed."""
+    data = row.model_dump(mode="json") if isinstance(row, BaseModel) else row
+    return json.dumps(data, ensure_ascii=False) + "\n"
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any] | BaseModel]) -> None:
+    """Write rows or records as JSON lines, in order."""
+    path.write_text("".join(map(json_line, rows)), encoding="utf-8")
+
+
+def read_json_record(path: Path, model: type[T], remedy: str) -> T:
+    """Read a record that the harness itself wrote as a JSON file.
+
+    Raises:
+        StoreError: If the file is damaged; the message holds the remedy.
+    """
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise StoreError(f"{path}: damaged ({explain(error)}); {remedy}") from None
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from None

@@ -22,9 +22,6 @@ class Reporter(Protocol):
     def failed(self, title: str, error: Exception) -> None:
         """A stage failed; the run goes on with the other cells."""
 
-    def note(self, text: str) -> None:
-        """Anything else worth a line."""
-
 
 class Quiet:
     """Says nothing."""
@@ -37,7 +34,4 @@ class Quiet:
         """Report nothing."""
 
     def failed(self, title: str, error: Exception) -> None:
-        """Report nothing."""
-
-    def note(self, text: str) -> None:
         """Report nothing."""

@@ -7,15 +7,19 @@ from polyglot_harness.intrinsic import METRICS_VERSION
 from polyglot_harness.languages import pack_digest
 from polyglot_harness.signature import format_signature
 from polyglot_harness.spec import LanguagePack, RunSpec, digest
-from polyglot_harness.stages import PARSER_VERSION, base_identity, student_tasks, tasks_digest
+from polyglot_harness.stages import (
+    PARSER_VERSION,
+    recipe_identity,
+    student_identity,
+    student_tasks,
+    tasks_digest,
+)
 
 SHORT = {"generate": "gen", "translate": "tr", "respond": "resp"}
 
 
 def cell_signature(spec: RunSpec, pack: LanguagePack) -> str:
     """Return e.g. ``lang:de|strat:gen+tr+resp|n:24|seed:7|...`` (the teacher is not part of it)."""
-    recipe = spec.recipe.model_copy(update={"name": "", "notes": ""})
-    student = [base_identity(spec.student), spec.student.chat_template]
     measured = [METRICS_VERSION, spec.metrics, spec.metric_limit, spec.perplexity_model]
     asked = [spec.gen_kwargs, spec.system_instruction, spec.apply_chat_template, PARSER_VERSION]
     return format_signature(
@@ -26,8 +30,8 @@ def cell_signature(spec: RunSpec, pack: LanguagePack) -> str:
             "seed": str(spec.seed),
             "pack": pack_digest(pack)[:4],
             "ask": digest(asked)[:4],
-            "sft": f"{spec.recipe.name}@{digest(recipe)[:4]}",
-            "base": f"{spec.student.name}@{digest(student)[:4]}",
+            "sft": f"{spec.recipe.name}@{digest(recipe_identity(spec.recipe))[:4]}",
+            "base": f"{spec.student.name}@{digest(student_identity(spec.student))[:4]}",
             "ref": spec.reference,
             "tasks": digest([student_tasks(spec, pack), tasks_digest(pack), spec.eval_limit])[:4],
             "intr": digest(measured)[:4],

@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Strategy = Literal["generate", "translate", "respond"]
-STRATEGIES: tuple[Strategy, ...] = ("generate", "translate", "respond")
-CATEGORIES = (
-    "reasoning",
-    "arithmetic",
-    "classification",
-    "dialogue",
-    "paraphrase",
-    "procedure",
-    "grammar",
-    "creative",
-    "knowledge",
-    "cultural_judgement",
-)
-Scalar = str | bool | int | float | None
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+Category = Literal[
+    "reasoning", "arithmetic", "classification", "dialogue", "paraphrase",
+    "procedure", "grammar", "creative", "knowledge", "cultural_judgement",
+]  # fmt: skip
+CATEGORIES: tuple[Category, ...] = get_args(Category)
 Pairs = tuple[tuple[str, Any], ...]
 """An ordered mapping as pairs: hashable, and stable when serialised."""
 
@@ -41,10 +33,7 @@ class Seed(Record):
     """One gold example of a language pack."""
 
     id: str
-    category: Literal[
-        "reasoning", "arithmetic", "classification", "dialogue", "paraphrase",
-        "procedure", "grammar", "creative", "knowledge", "cultural_judgement",
-    ]  # fmt: skip
+    category: Category
     """One of the ten task categories, `CATEGORIES`."""
     prompt: str = Field(min_length=1)
     prompt_en: str = Field(min_length=1)
@@ -298,6 +287,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     raise TypeError(f"not serialisable: {type(value).__name__}")
+
+
+def key_hash(*key: Any) -> bytes:
+    """Return the sha256 of a key's parts: the seed of a draw that depends on nothing else."""
+    return hashlib.sha256("\x1f".join(str(part) for part in key).encode()).digest()
 
 
 def digest(value: Any) -> str:

@@ -6,14 +6,13 @@ to make it. Where and in which order stages run is the pipeline's matter.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from polyglot_harness.errors import StageError
-from polyglot_harness.files import read_jsonl
+from polyglot_harness.files import EXAMPLES, REJECTIONS, read_jsonl, write_jsonl
 from polyglot_harness.intrinsic import METRICS_VERSION, MeasureInput, measure
 from polyglot_harness.languages import english_prompts, pack_digest
 from polyglot_harness.lm.pool import ModelPool
@@ -23,6 +22,7 @@ from polyglot_harness.spec import (
     Example,
     LanguagePack,
     Pairs,
+    Recipe,
     Rejection,
     RunSpec,
     StageRecord,
@@ -44,7 +44,6 @@ from polyglot_harness.teachers import without_secrets
 
 PARSER_VERSION = 1
 """Raised when templates, parsing or checks change what becomes an example."""
-EXAMPLES, REJECTIONS = "examples.jsonl", "rejections.jsonl"
 PERPLEXITY_BATCH = "4"
 """A base model of a large vocabulary needs room: 4 x 200 tokens x 262k x 4 bytes = 0.8 GB."""
 
@@ -197,10 +196,7 @@ def train(shop: Workshop, name: str, student: StudentCard, examples: Sequence[Ex
         from polyglot_harness.training import sft
 
         shop.pool.release()
-        (folder / "data.jsonl").write_text(
-            "".join(json.dumps(e.model_dump(), ensure_ascii=False) + "\n" for e in examples),
-            encoding="utf-8",
-        )
+        write_jsonl(folder / "data.jsonl", examples)
         return Result(
             sft.train(
                 examples,
@@ -217,8 +213,8 @@ def train(shop: Workshop, name: str, student: StudentCard, examples: Sequence[Ex
     inputs = pairs(
         {
             "data": digest(list(examples)),
-            "student": _student_identity(student),
-            "recipe": recipe.model_copy(update={"name": "", "notes": ""}).model_dump(),
+            "student": student_identity(student),
+            "recipe": recipe_identity(recipe).model_dump(),
             "seed": shop.spec.seed,
             "device": shop.spec.device,
             "versions": _relevant("torch", "transformers", "trl", "peft"),
@@ -304,6 +300,11 @@ def adapter_identity(student: StudentCard, trained: Done) -> str:
     return f"{base_identity(student)}+{weights}"
 
 
+def recipe_identity(recipe: Recipe) -> Recipe:
+    """Return what stands for a recipe in a digest: what it says, whatever it is called."""
+    return recipe.model_copy(update={"name": "", "notes": ""})
+
+
 def student_tasks(spec: RunSpec, pack: LanguagePack) -> tuple[str, ...]:
     """Return the tasks of a language: the spec's, with ``{lang}`` filled in, or the pack's."""
     return tuple(t.replace("{lang}", pack.code) for t in spec.tasks) or pack.student_tasks
@@ -335,7 +336,8 @@ def _teacher_identity(teacher: TeacherCard) -> Any:
     return [teacher.model, pairs(args), teacher.form, teacher.gen_kwargs]
 
 
-def _student_identity(student: StudentCard) -> Any:
+def student_identity(student: StudentCard) -> list[str]:
+    """Return what stands for a student before its training in a digest."""
     return [base_identity(student), student.chat_template]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import re
 import time
@@ -19,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from pydantic import ValidationError
 
-from polyglot_harness.errors import HarnessError, StageError, StoreError
-from polyglot_harness.files import explain
+from polyglot_harness.errors import HarnessError, StageError, StoreError, first_line
+from polyglot_harness.files import read_json_record
 from polyglot_harness.provenance import provenance
 from polyglot_harness.spec import Measurement, Pairs, StageRecord, digest, pairs
 
@@ -72,15 +70,8 @@ def read_record(path: Path) -> StageRecord:
     Raises:
         StoreError: If the file is damaged; the remedy is named.
     """
-    try:
-        return StageRecord.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise StoreError(
-            f"{path}: damaged ({explain(error)}); delete this file to have the stage checked "
-            "and, where needed, made again"
-        ) from None
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error.strerror}") from None
+    remedy = "delete this file to have the stage checked and, where needed, made again"
+    return read_json_record(path, StageRecord, remedy)
 
 
 def run_stage(
@@ -125,7 +116,7 @@ def _as_harness_error(error: Exception, what: str) -> Exception:
     """Return the error as one of ours; an error of the disk is left to `disk_errors`."""
     if isinstance(error, HarnessError) or getattr(error, "errno", None) in DISK_ERRORS:
         return error
-    line = next((line for line in str(error).splitlines() if line.strip()), "")
+    line = first_line(error) if str(error).strip() else ""
     return StageError(f"{what}: {type(error).__name__}: {line}")
 
 
@@ -225,8 +216,3 @@ class disk_errors:  # noqa: N801 - reads as a statement: with disk_errors(path)
             ) from error
         if error.errno in DISK_ERRORS:
             raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from error
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, atomically."""
-    write_atomically(path, json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n")

@@ -29,7 +29,6 @@ from polyglot_harness.store import (
     stage_folder,
     verify_output,
     write_atomically,
-    write_json,
 )
 
 INPUTS: Pairs = (("seed", 7), ("teacher", "t"), ("tasks", ("a", "b")), ("limit", None))
@@ -293,11 +292,11 @@ def test_a_full_disk_while_a_stage_works(tmp_path: Path) -> None:
 @full_disk
 def test_a_full_disk_while_a_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    write_json(path, {"a": 1})
+    write_atomically(path, '{\n "a": 1\n}\n')
     # the temporary file, as on a full disk
     (tmp_path / f".x.json.{os.getpid()}.tmp").symlink_to("/dev/full")
     with pytest.raises(StoreError) as caught:
-        write_json(path, {"a": 2})
+        write_atomically(path, '{\n "a": 2\n}\n')
     assert str(caught.value) == f"{path}: {NO_SPACE}"
     assert path.read_text(encoding="utf-8") == '{\n "a": 1\n}\n'
     # nothing is left behind that would be taken for an output

@@ -27,6 +27,7 @@ def execute(args: argparse.Namespace) -> int:
     from polyglot_harness import stages
     from polyglot_harness.cli.stage import workshop
     from polyglot_harness.executors.local import LocalExecutor
+    from polyglot_harness.files import EXAMPLES
     from polyglot_harness.languages import load_pack
 
     shop = workshop(args)
@@ -46,5 +47,5 @@ def execute(args: argparse.Namespace) -> int:
     for done in finished.values():
         counts = dict(done.record.counts)
         accepted = f"{counts['accepted']}/{counts['requests']} accepted"
-        print(f"{accepted}  {done.folder}/{stages.EXAMPLES}")  # noqa: T201
+        print(f"{accepted}  {done.folder}/{EXAMPLES}")  # noqa: T201
     return 4 if executor.errors else 0

@@ -51,7 +51,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _files(path: Path) -> tuple[Path, Path | None]:
     from polyglot_harness.errors import ConfigError
-    from polyglot_harness.stages import EXAMPLES, REJECTIONS
+    from polyglot_harness.files import EXAMPLES, REJECTIONS
 
     examples = path / EXAMPLES if path.is_dir() else path
     if not examples.is_file():

@@ -28,7 +28,6 @@ class Terminal:
     def __init__(self, console: Console | None = None) -> None:
         """Report to `console`, stderr by default, so that stdout holds results only."""
         self.console = console or Console(stderr=True, highlight=False)
-        self.failures = 0
 
     @contextmanager
     def stage(self, title: str, total: int | None = None) -> Iterator[Report]:
@@ -54,12 +53,7 @@ class Terminal:
 
     def failed(self, title: str, error: Exception) -> None:
         """Say which cell failed and why."""
-        self.failures += 1
         self.console.print("[red]✗[/]", end=" ")
         self.console.print(f"{title}: {error}", markup=False)
         if os.environ.get("POLYGLOT_DEBUG"):
             self.console.print("".join(traceback.format_exception(error)), markup=False)
-
-    def note(self, text: str) -> None:
-        """Print a line."""
-        self.console.print(text)

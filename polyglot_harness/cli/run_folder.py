@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from polyglot_harness.errors import ConfigError, StoreError
-from polyglot_harness.files import explain
+from polyglot_harness.errors import ConfigError
+from polyglot_harness.files import read_json_record
 from polyglot_harness.spec import RunSpec, canonical_json
 from polyglot_harness.store import disk_errors, write_atomically
 from polyglot_harness.teachers import storable
@@ -31,13 +29,8 @@ def read_spec(root: Path) -> RunSpec:
     path = root / SPEC_FILE
     if not path.exists():
         raise ConfigError(f"{root}: no {SPEC_FILE} in it, so it is not the folder of a run")
-    try:
-        return RunSpec.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise StoreError(
-            f"{path}: damaged ({explain(error)}); delete it and give the run command again, "
-            "finished stages are found again"
-        ) from None
+    remedy = "delete it and give the run command again, finished stages are found again"
+    return read_json_record(path, RunSpec, remedy)
 
 
 def claim(root: Path, spec: RunSpec, *, update: bool) -> None:

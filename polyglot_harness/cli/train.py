@@ -47,10 +47,9 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _examples(text: str, include_path: str | None) -> Any:
-    from polyglot_harness.files import read_jsonl
+    from polyglot_harness.files import EXAMPLES, read_jsonl
     from polyglot_harness.languages import load_pack
     from polyglot_harness.spec import Example
-    from polyglot_harness.stages import EXAMPLES
     from polyglot_harness.training.data import gold_examples
 
     if text.startswith("gold:"):
@@ -60,5 +59,7 @@ def _examples(text: str, include_path: str | None) -> Any:
 
 
 def _name(text: str) -> str:
+    from polyglot_harness.files import EXAMPLES
+
     path = Path(text)
-    return path.parent.name if path.name == "examples.jsonl" else path.name.replace(":", "-")
+    return path.parent.name if path.name == EXAMPLES else path.name.replace(":", "-")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from polyglot_harness.errors import StageError
-from polyglot_harness.files import jsonl_rows
+from polyglot_harness.files import jsonl_rows, write_jsonl
+from polyglot_harness.intrinsic import mean_measurement
 from polyglot_harness.lm.index import load_tasks, task_manager
 from polyglot_harness.lm.streaming import seed_everything
+from polyglot_harness.reporting import Progress
 from polyglot_harness.spec import Measurement
 
 ITEMS = "items.jsonl"
-Progress = Callable[[int, int], None]
 
 
 def evaluate(
@@ -77,9 +77,10 @@ def evaluate(
         for name in sorted(items)
         for item, score in items[name].items()
     ]
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (folder / ITEMS).write_text(text, encoding="utf-8")
-    return tuple(_measurement(name, language, list(items[name].values())) for name in sorted(items))
+    write_jsonl(folder / ITEMS, rows)
+    return tuple(
+        mean_measurement(name, language, list(items[name].values())) for name in sorted(items)
+    )
 
 
 def read_items(path: Path) -> dict[str, dict[str, float]]:
@@ -118,19 +119,6 @@ def _scores(task: str, samples: Sequence[Mapping[str, Any]]) -> dict[str, float]
 def _item_id(sample: Mapping[str, Any]) -> Any:
     document = sample["doc"]
     return document.get("id", sample["doc_id"]) if isinstance(document, dict) else sample["doc_id"]
-
-
-def _measurement(task: str, language: str, scores: list[float]) -> Measurement:
-    n = len(scores)
-    mean = sum(scores) / n
-    variance = sum((s - mean) ** 2 for s in scores) / (n - 1) if n > 1 else None
-    return Measurement(
-        name=task,
-        language=language,
-        value=mean,
-        stderr=None if variance is None else (variance / n) ** 0.5,
-        n=n,
-    )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from polyglot_harness.assets import tasks_path
-from polyglot_harness.errors import ConfigError, unknown_name
+from polyglot_harness.errors import ConfigError, first_line, unknown_name
 
 
 def task_manager(
@@ -74,8 +74,6 @@ def load_tasks(manager: Any, tasks: Sequence[str]) -> Any:
     try:
         return manager.load(list(tasks))
     except (KeyError, ValueError, TypeError, OSError) as error:
-        from polyglot_harness.lm.load import first_line
-
         names = ", ".join(tasks)
         raise ConfigError(f"task {names} cannot be built: {first_line(error)}") from error
 

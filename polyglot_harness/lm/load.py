@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from polyglot_harness.errors import ConfigError, HarnessError, MissingDependency, unknown_name
+from polyglot_harness.errors import (
+    ConfigError,
+    HarnessError,
+    MissingDependency,
+    first_line,
+    unknown_name,
+)
 from polyglot_harness.models import load_catalog, resolve
 from polyglot_harness.spec import pairs
 from polyglot_harness.teachers import without_secrets
@@ -105,11 +111,6 @@ def _extra(model: str) -> str:
 def redacted(args: Mapping[str, Any]) -> str:
     """Return arguments as text without what may be a secret."""
     return ",".join(f"{k}={v}" for k, v in without_secrets(pairs(dict(args))))
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first non-empty line of an error's message."""
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _best_device() -> str:

@@ -20,6 +20,8 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
 from polyglot_harness.errors import StageError, StoreError
+from polyglot_harness.files import json_line
+from polyglot_harness.spec import key_hash
 
 Progress = Callable[[int], None]
 """Called with the number of replies that have just been stored or found."""
@@ -134,8 +136,7 @@ class StreamingLM(LM):  # type: ignore[misc]
 
 def seed_everything(*key: Any) -> int:
     """Seed python, numpy and torch with a hash of `key`; return the seed."""
-    text = "\x1f".join(str(part) for part in key)
-    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    seed = int.from_bytes(key_hash(*key)[:4], "big")
     import numpy
     import torch
 
@@ -174,7 +175,7 @@ def read_replies(path: Path) -> dict[str, dict[str, Any]]:
 def append_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Append rows as JSON lines and sync them to the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    text = "".join(map(json_line, rows))
     with path.open("ab") as file:
         file.write(text.encode())
         file.flush()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from polyglot_harness.files import EXAMPLES, REJECTIONS, write_jsonl
 from polyglot_harness.lm.index import load_tasks, task_manager
 from polyglot_harness.lm.streaming import Progress, StreamingLM, read_replies
-from polyglot_harness.spec import Example, LanguagePack, Record, Rejection, RunSpec, TeacherCard
+from polyglot_harness.spec import Example, LanguagePack, Rejection, RunSpec, TeacherCard
 from polyglot_harness.strategies import parse
 from polyglot_harness.strategies.checks import reject
 from polyglot_harness.strategies.documents import stop_sequences
-
-EXAMPLES = "examples.jsonl"
-REJECTIONS = "rejections.jsonl"
 
 
 def teach(
@@ -92,8 +89,8 @@ def sort_replies(
     for document in documents:
         outcome = _sorted(document, by_id[document["id"]], seen)
         (examples if isinstance(outcome, Example) else rejections).append(outcome)  # type: ignore[arg-type]
-    write_records(folder / EXAMPLES, examples)
-    write_records(folder / REJECTIONS, rejections)
+    write_jsonl(folder / EXAMPLES, examples)
+    write_jsonl(folder / REJECTIONS, rejections)
     counts = {"requests": len(examples) + len(rejections), "accepted": len(examples)}
     for rejection in rejections:
         counts[f"rejected_{rejection.reason}"] = counts.get(f"rejected_{rejection.reason}", 0) + 1
@@ -111,11 +108,3 @@ def _sorted(
             return reject("duplicate", row["reply"], document)
         seen.add((outcome.prompt, outcome.response))
     return outcome
-
-
-def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records as JSON lines, one a line, in order."""
-    text = "".join(
-        json.dumps(r.model_dump(mode="json"), ensure_ascii=False) + "\n" for r in records
-    )
-    path.write_text(text, encoding="utf-8")

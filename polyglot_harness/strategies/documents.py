@@ -6,7 +6,6 @@ whatever n is, and independent of everything else that is scheduled.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 from functools import cache
@@ -19,7 +18,7 @@ from polyglot_harness.assets import tasks_path
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import read_toml
 from polyglot_harness.languages import english_prompts
-from polyglot_harness.spec import STRATEGIES, LanguagePack, Seed
+from polyglot_harness.spec import STRATEGIES, LanguagePack, Seed, key_hash
 
 FORMS = ("chat", "completion")
 SHOTS = 3
@@ -112,8 +111,7 @@ def _one_block(shot: Seed) -> dict[str, str]:
 
 
 def _rng(*key: Any) -> random.Random:
-    text = "\x1f".join(str(part) for part in key)
-    return random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311 - a draw, no secret
+    return random.Random(key_hash(*key))  # noqa: S311 - a draw, no secret
 
 
 @cache

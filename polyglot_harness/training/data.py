@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 
-from polyglot_harness.spec import Example, LanguagePack
+from polyglot_harness.spec import Example, LanguagePack, key_hash
 
 
 def choose(examples: Sequence[Example], limit: int, *, seed: int) -> tuple[Example, ...]:
@@ -62,5 +61,4 @@ def gold_examples(pack: LanguagePack) -> tuple[Example, ...]:
 
 
 def _draw(*key: object) -> Callable[[Example], bytes]:
-    prefix = "\x1f".join(str(part) for part in key)
-    return lambda example: hashlib.sha256(f"{prefix}\x1f{example.id}".encode()).digest()
+    return lambda example: key_hash(*key, example.id)

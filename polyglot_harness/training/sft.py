@@ -10,18 +10,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from polyglot_harness.errors import MissingDependency, StageError
+from polyglot_harness.reporting import Progress
 from polyglot_harness.spec import Example, Recipe, StudentCard
 
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"
 CURVE = "loss_curve.json"
-Progress = Callable[[int, int], None]
-"""Called with (steps done, steps in all)."""
 
 
 def train(
@@ -45,7 +44,7 @@ def train(
         pretrained: What the card's `pretrained` resolved to (a path or a hub name).
         seed: Seed of all draws.
         device: ``cpu`` forces the CPU; None takes what is there.
-        progress: Called after each step.
+        progress: Called after each step, with (steps done, steps in all).
 
     Returns:
         Counts: examples, too_long, steps, tokens, final loss.
