@@ -12,6 +12,7 @@ from polyglot_harness.spec import LanguagePack, Record, Seed, digest
 
 PACK_FILE = "pack.toml"
 SEED_FILE = "seeds.jsonl"
+SHARED_TEMPLATES, PACK_TEMPLATES = "_teach_templates.toml", "teach_templates.toml"
 
 
 class EnglishPrompt(Record):
@@ -65,6 +66,12 @@ def _load(folder: Path) -> LanguagePack:
 def pack_digest(pack: LanguagePack) -> str:
     """Digest of what the pack says, wherever it lies."""
     return digest(pack.model_copy(update={"folder": ""}))
+
+
+def templates_digest(pack: LanguagePack) -> str:
+    """Digest of the templates, shared and of the pack, by which teachers are asked."""
+    files = (tasks_path() / SHARED_TEMPLATES, Path(pack.folder) / PACK_TEMPLATES)
+    return digest([file.read_text(encoding="utf-8") if file.is_file() else "" for file in files])
 
 
 @cache

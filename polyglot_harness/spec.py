@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Strategy = Literal["generate", "translate", "respond"]
+Strategy = Literal["generate", "translate", "respond", "refine"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 Category = Literal[
     "reasoning", "arithmetic", "classification", "dialogue", "paraphrase",
@@ -77,6 +77,8 @@ class LanguagePack(Record):
     labels: Labels
     student_tasks: tuple[str, ...]
     """lm-eval tasks or groups that evaluate a student of this language."""
+    refusals: tuple[str, ...] = ()
+    """How a model declines in this language: beginnings of replies that are refusals."""
     sources: tuple[Source, ...]
     seeds: tuple[Seed, ...] = ()
     folder: str = ""
@@ -92,8 +94,15 @@ class TeacherCard(Record):
     model_args: Pairs = ()
     form: Literal["chat", "completion"]
     """``chat`` instructs, by the chat template; ``completion`` shows a base model examples."""
+    reply_format: Literal["json", "labels"] | None = None
+    """How generate and translate ask for prompt and response: a JSON object, or labelled lines.
+    None for JSON in the chat form and labelled lines in the completion form."""
     gen_kwargs: Pairs = ()
     """Generation settings of this teacher, over the strategy's and under the command line's."""
+    price_in: float | None = Field(None, ge=0)
+    """US dollars per million tokens of requests; None where it is not known."""
+    price_out: float | None = Field(None, ge=0)
+    """US dollars per million tokens of replies."""
     family: str = ""
     licence: str = ""
     url: str = ""
@@ -145,6 +154,32 @@ class Recipe(Record):
     notes: str = ""
 
 
+class Checks(Record):
+    """Which checks a reply must pass to become an example, and with what thresholds."""
+
+    # the docstrings of the fields are the text of `ls checks`
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    language: bool = True
+    """Prompt and response are in the language, by language identification."""
+    refusal: bool = True
+    """The reply does not begin as a refusal does (see `LanguagePack.refusals`)."""
+    min_characters: int = Field(8, ge=1)
+    """A shorter response is no answer worth training on."""
+    max_characters: int = Field(16_000, ge=1)
+    """A longer prompt or response is `too_long`."""
+    max_compression: float = Field(4.0, gt=1)
+    """len / zlib len above which a text is `repetitive`; natural text stays under 3."""
+    max_similarity: float = Field(0.9, gt=0, le=1)
+    """Two texts with a higher similarity ratio are copies of each other but for a detail."""
+    near_duplicate: float = Field(0.8, ge=0, le=1)
+    """Jaccard similarity of character 5-grams from which two prompts of one teacher are
+    duplicates; 0 finds exact ones only."""
+    contamination: int = Field(13, ge=0)
+    """Length in words of an n-gram shared with a student task that makes an example
+    `contaminated` (arXiv 2005.14165, appendix C); 0 for no such check."""
+
+
 class RunSpec(Record):
     """Everything that decides the numbers of a run."""
 
@@ -174,7 +209,15 @@ class RunSpec(Record):
     system_instruction: str | None = None
     include_path: str | None = None
     chunk_size: int = Field(16, ge=1)
-    """Requests per chunk: the unit of seeding, and what an interruption can lose."""
+    """Requests per chunk of a model in this process: the unit of seeding, and what an
+    interruption can lose."""
+    instruction_language: Literal["en", "own"] = "en"
+    """Language of the instruction to the teacher: English, or the language itself."""
+    refine_input: str | None = None
+    """JSONL file whose prompts and responses the refine strategy improves; None for the seeds."""
+    max_attempts: int = Field(1, ge=1)
+    """How often a document is asked while its reply is rejected."""
+    checks: Checks = Checks()
     alpha: float = Field(0.5, ge=0, le=1)
 
 
@@ -188,6 +231,8 @@ class Example(Record):
     prompt: str
     response: str
     finish_reason: Literal["stop", "length", "unknown"]
+    attempt: int = 1
+    """Which of the replies to this document it was."""
 
 
 class Rejection(Record):
@@ -197,7 +242,12 @@ class Rejection(Record):
     language: str
     strategy: Strategy
     reason: str
+    """One of `strategies.checks.REASONS`."""
     reply: str
+    """As it arrived."""
+    attempt: int = 1
+    detail: str = ""
+    """What was found: the text it copies, the error of the server, ..."""
 
 
 class Measurement(Record):

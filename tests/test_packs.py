@@ -19,6 +19,7 @@ from polyglot_harness.files import jsonl_rows, read_jsonl, read_toml
 from polyglot_harness.language_id import CANDIDATES, identify
 from polyglot_harness.languages import english_prompts, load_pack, pack_digest, pack_folders
 from polyglot_harness.lm.index import load_tasks, task_manager
+from polyglot_harness.lm.tasks import process_results
 from polyglot_harness.spec import CATEGORIES, STRATEGIES, Recipe, Seed
 
 LANGUAGES = ("ar", "cs", "de", "es", "id", "ja")
@@ -143,10 +144,14 @@ def test_lm_eval_loses_no_yaml() -> None:
 @languages
 def test_the_groups_hold_their_tasks(language: str) -> None:
     groups = [f"polyglot_teach_{language}", f"polyglot_mini_{language}"]
-    loaded = load_tasks(task_manager(groups), groups)
+    refine = f"{groups[0]}_refine"  # is asked for by its own name
+    members = load_tasks(task_manager(groups), groups)["tasks"]
+    assert set(members) & {f"{groups[0]}_{s}" for s in STRATEGIES} == {
+        f"{groups[0]}_{s}" for s in ("generate", "translate", "respond")
+    }
+    loaded = load_tasks(task_manager([*groups, refine]), [*groups, refine])
     files = [path.stem for path in (TASKS / language).glob("*.yaml")]
     assert sorted([*loaded["tasks"], *groups]) == sorted(files)
-    assert {f"{groups[0]}_{s}" for s in STRATEGIES} < set(loaded["tasks"])
     for strategy in STRATEGIES:
         task = loaded["tasks"][f"{groups[0]}_{strategy}"]
         assert task.OUTPUT_TYPE == "generate_until"
@@ -161,13 +166,42 @@ def test_the_groups_hold_their_tasks(language: str) -> None:
         assert len(task.test_docs()) == (len(english_prompts()) if strategy == "translate" else 66)
 
 
-def test_metadata_reach_the_documents() -> None:
-    name = "polyglot_teach_ja_generate"
-    metadata = {"n": 3, "teach_seed": 9, "form": "completion"}
+def docs_of(name: str, metadata: dict[str, Any]) -> list[dict[str, Any]]:
     manager = task_manager([name], metadata=metadata)
-    docs = load_tasks(manager, [name])["tasks"][name].test_docs()
-    assert [d["id"] for d in docs] == [f"ja-generate-9-{i:06d}" for i in range(3)]
+    return list(load_tasks(manager, [name])["tasks"][name].test_docs())
+
+
+def test_metadata_reach_the_documents(tmp_path: Path) -> None:
+    metadata = {"n": 3, "teach_seed": 9, "form": "completion", "first": 5}
+    docs = docs_of("polyglot_teach_ja_generate", metadata)
+    assert [d["id"] for d in docs] == [f"ja-generate-9-{i:06d}" for i in (5, 6, 7)]
     assert {d["form"] for d in docs} == {"completion"}
+    metadata = {"n": 1, "reply_format": "labels", "instruction_language": "own"}
+    (asked,) = docs_of("polyglot_teach_de_generate", metadata)
+    assert asked["reply_format"] == "labels"
+    assert asked["text"].startswith("Schreibe eine neue Aufgabe")
+    file = tmp_path / "given.jsonl"
+    file.write_text('{"prompt": "Was ist das?", "response": "Ein Haus."}\n', encoding="utf-8")
+    (asked,) = docs_of("polyglot_teach_de_refine", {"refine_input": str(file)})
+    assert (asked["prompt"], asked["given_response"]) == ("Was ist das?", "Ein Haus.")
+    (asked,) = docs_of("polyglot_teach_de_respond", {"n": 1, "refine_input": str(file)})
+    assert asked["prompt"] != "Was ist das?"
+
+
+def test_replies_are_judged_by_the_refusals_of_the_pack(tmp_path: Path) -> None:
+    shutil.copytree(TASKS / "de", tmp_path / "de")
+    file = tmp_path / "de" / "pack.toml"
+    text = file.read_text(encoding="utf-8")
+    refusals = text[text.index("refusals = [") : text.index("]\n", text.index("refusals = ["))]
+    file.write_text(text.replace(refusals, 'refusals = ["Das mag ich nicht"'), encoding="utf-8")
+    for packs, expected in ((None, (0.0, 1.0)), (str(tmp_path), (1.0, 0.0))):
+        (asked,) = docs_of("polyglot_teach_de_respond", {"n": 1, "packs": packs})
+        replies = (
+            "Als KI-Modell habe ich keine Zeit.",
+            "Das mag ich nicht schreiben, tut mir leid.",
+        )
+        found = tuple(process_results(asked, [reply])["accepted"] for reply in replies)
+        assert found == expected
 
 
 @pytest.mark.parametrize("path", sorted(TASKS.glob("*/*.yaml")), ids=lambda path: path.stem)

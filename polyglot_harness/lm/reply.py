@@ -12,8 +12,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from polyglot_harness.lexicon import known_word_share
+from polyglot_harness.spec import Checks
 from polyglot_harness.strategies.checks import SENTENCE_END, response_fault
 
+CHECKS = Checks(
+    refusal=False,
+    min_characters=8,
+    max_characters=1_000_000,
+    max_compression=4.0,
+    max_similarity=0.9,
+)
+"""Written out: scores depend on them, whatever the defaults for teachers become."""
 MIN_KNOWN = 0.85
 """Of the gold responses 89 % (id) to 100 % (all others) reach it."""
 
@@ -28,7 +37,7 @@ def score_reply(document: Mapping[str, Any], results: list[str]) -> dict[str, fl
     reply = results[0].strip()
     language = str(document["id"]).split("-")[0]
     usable = (
-        not response_fault(document["prompt"], reply, language)
+        not response_fault(document["prompt"], reply, language, CHECKS)
         and ends_as_sentence(reply)
         and has_words(reply, language)
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from polyglot_harness.languages import load_pack
 from polyglot_harness.spec import Example
 from polyglot_harness.strategies import parse
-from polyglot_harness.strategies.documents import documents
+from polyglot_harness.strategies.documents import documents, read_given
 
 
 def load_documents(
@@ -17,17 +19,25 @@ def load_documents(
     teach_seed: int = 0,
     form: str = "chat",
     packs: str | None = None,
+    first: int = 0,
+    reply_format: str | None = None,
+    instruction_language: str = "en",
+    refine_input: str | None = None,
     **_: Any,
 ) -> dict[str, Any]:
     """Build the documents of a teacher task; lm-eval calls it with the task's metadata.
 
     Args:
         language: Code of the pack.
-        strategy: generate, translate or respond.
+        strategy: generate, translate, respond or refine.
         n: Number of documents; None for one a seed.
         teach_seed: Decides order and shots.
         form: ``chat`` or ``completion``.
         packs: A further folder of packs.
+        first: Number of the first document.
+        reply_format: ``json`` or ``labels``; None for what fits the form.
+        instruction_language: ``en``, or ``own`` for instructions in the language.
+        refine_input: JSONL file of prompts and responses to refine; None for the seeds.
         _: Other metadata, such as the version and the model's arguments.
 
     Returns:
@@ -35,9 +45,18 @@ def load_documents(
     """
     from datasets import Dataset
 
-    pack = load_pack(language, packs)
-    rows = documents(pack, strategy, n, seed=teach_seed, form=form)
-    return {"test": Dataset.from_list(rows)}
+    rows = documents(
+        load_pack(language, packs),
+        strategy,
+        n,
+        seed=teach_seed,
+        form=form,
+        first=first,
+        reply_format=reply_format,
+        instruction_language=instruction_language,
+        given=read_given(Path(refine_input)) if refine_input and strategy == "refine" else None,
+    )
+    return {"test": Dataset.from_list([{**row, "packs": packs or ""} for row in rows])}
 
 
 def doc_to_text(document: dict[str, Any]) -> str:
@@ -45,6 +64,18 @@ def doc_to_text(document: dict[str, Any]) -> str:
     return str(document["text"])
 
 
+def doc_to_target(document: dict[str, Any]) -> str:
+    """Return "": there is no right answer (a template would be compiled for every document)."""
+    return ""
+
+
 def process_results(document: dict[str, Any], results: list[str]) -> dict[str, float]:
     """Return 1.0 for `accepted` where the reply becomes an example, else 0.0."""
-    return {"accepted": float(isinstance(parse(results[0], document), Example))}
+    refusals = _refusals(document["language"], document["packs"])
+    outcome = parse(results[0], document, refusals=refusals)
+    return {"accepted": float(isinstance(outcome, Example))}
+
+
+@cache
+def _refusals(language: str, packs: str) -> tuple[str, ...]:
+    return load_pack(language, packs or None).refusals

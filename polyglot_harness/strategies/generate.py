@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polyglot_harness.spec import Example, Rejection
-from polyglot_harness.strategies.checks import accept, reject, similar
-from polyglot_harness.strategies.fields import prompt_and_response
+from polyglot_harness.spec import Checks
+from polyglot_harness.strategies.checks import copied
+from polyglot_harness.strategies.fields import Fault, Fields, prompt_and_response
 
 
-def parse(reply: str, document: Mapping[str, Any]) -> Example | Rejection:
+def fields(reply: str, document: Mapping[str, Any], checks: Checks) -> Fields | Fault:
     """Three seed examples in context, the teacher writes a new prompt and its response."""
     found = prompt_and_response(reply, document)
-    if isinstance(found, str):
-        return reject(found, reply, document)
-    prompt, response = found
-    if any(similar(prompt, shot) for shot in document["shot_prompts"]):
-        return reject("seed_copied", reply, document)
-    return accept(prompt, response, reply, document, own_prompt=True)
+    if isinstance(found, Fault):
+        return found
+    return copied(found.prompt, document, "shot_prompts", checks) or found

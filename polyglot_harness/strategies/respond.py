@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polyglot_harness.spec import Example, Rejection
-from polyglot_harness.strategies.checks import accept
-from polyglot_harness.strategies.fields import response_only
+from polyglot_harness.spec import Checks
+from polyglot_harness.strategies.fields import Fault, Fields, response_only
 
 
-def parse(reply: str, document: Mapping[str, Any]) -> Example | Rejection:
+def fields(reply: str, document: Mapping[str, Any], checks: Checks) -> Fields | Fault:
     """An existing prompt of the language; the teacher writes the response."""
-    response = response_only(reply, document)
-    return accept(document["prompt"], response, reply, document, own_prompt=False)
+    return Fields(document["prompt"], response_only(reply, document), own_prompt=False)

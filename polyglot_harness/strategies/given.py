@@ -1,0 +1,69 @@
+"""What a strategy starts from: English prompts, prompts of the language, or whole examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from polyglot_harness.errors import ConfigError
+from polyglot_harness.files import jsonl_rows
+from polyglot_harness.languages import english_prompts
+from polyglot_harness.spec import LanguagePack
+
+
+class Given(NamedTuple):
+    """A prompt to start from; for refine with a response."""
+
+    id: str
+    prompt: str
+    response: str = ""
+
+
+def given_of(pack: LanguagePack, strategy: str) -> Sequence[Any]:
+    """Return what the strategy starts from, of records with id and prompt; generate has nothing."""
+    if strategy == "generate":
+        return ()
+    return english_prompts() if strategy == "translate" else pack.seeds
+
+
+def read_given(path: Path) -> tuple[Given, ...]:
+    """Read prompts with responses for the refine strategy from a JSONL file.
+
+    A line has ``prompt`` and ``response``, or ``messages`` with one user and one assistant message
+    (a system message before them is passed over). ``id`` is optional; other fields are ignored, so
+    the harness's own ``examples.jsonl`` will do.
+
+    Raises:
+        ConfigError: If a line has neither, or the file is missing or empty; file and line named.
+    """
+    found = tuple(_given(row, f"{path}:{number}", number) for number, row in jsonl_rows(path))
+    if not found:
+        raise ConfigError(f"{path}: holds no examples")
+    return found
+
+
+def _given(row: dict[str, Any], where: str, number: int) -> Given:
+    fields = _turns(row["messages"], where) if "messages" in row else row
+    for name in ("prompt", "response"):
+        value = fields.get(name)
+        if not isinstance(value, str) or not value.strip():
+            problem = "is missing" if value is None else "must be a text that is not empty"
+            hint = ", and there is no 'messages'" if value is None else f", got {value!r:.60}"
+            raise ConfigError(f"{where}: field {name!r} {problem}{hint}")
+    name = str(row.get("id") or f"given-{number:06d}")
+    return Given(name, fields["prompt"].strip(), fields["response"].strip())
+
+
+def _turns(messages: Any, where: str) -> dict[str, Any]:
+    """Return prompt and response of one exchange."""
+    try:
+        turns = [(m["role"], m["content"]) for m in messages if m["role"] != "system"]
+    except (TypeError, KeyError):
+        raise ConfigError(f"{where}: 'messages' must be a list of role and content") from None
+    roles = [role for role, _ in turns]
+    if roles != ["user", "assistant"]:
+        raise ConfigError(
+            f"{where}: 'messages' must be one user and one assistant message, got {roles!r:.80}"
+        )
+    return {"prompt": turns[0][1], "response": turns[1][1]}
