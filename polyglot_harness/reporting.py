@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
+
+class Progress(Protocol):
+    """Hears how far a stage is."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """So much of so much is done; `note` says more, "" leaves the last one standing."""
 
 
 class Reporter(Protocol):
@@ -28,10 +31,14 @@ class Quiet:
 
     def stage(self, title: str, total: int | None = None) -> AbstractContextManager[Progress]:
         """Report nothing."""
-        return nullcontext(lambda done, total: None)
+        return nullcontext(ignore)
 
     def reused(self, title: str) -> None:
         """Report nothing."""
 
     def failed(self, title: str, error: Exception) -> None:
         """Report nothing."""
+
+
+def ignore(done: int, total: int, note: str = "") -> None:
+    """Hear nothing."""

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from polyglot_harness import __version__
 from polyglot_harness.intrinsic import METRICS_VERSION
-from polyglot_harness.languages import pack_digest
+from polyglot_harness.languages import pack_digest, templates_digest
+from polyglot_harness.lm.judge import PARSER_VERSION
 from polyglot_harness.signature import format_signature
 from polyglot_harness.spec import LanguagePack, RunSpec, digest
 from polyglot_harness.stages import (
-    PARSER_VERSION,
     recipe_identity,
     student_identity,
     student_tasks,
     tasks_digest,
 )
+from polyglot_harness.store import file_sha256
 
-SHORT = {"generate": "gen", "translate": "tr", "respond": "resp"}
+SHORT = {"generate": "gen", "translate": "tr", "respond": "resp", "refine": "refine"}
 
 
 def cell_signature(spec: RunSpec, pack: LanguagePack) -> str:
     """Return e.g. ``lang:de|strat:gen+tr+resp|n:24|seed:7|...`` (the teacher is not part of it)."""
     measured = [METRICS_VERSION, spec.metrics, spec.metric_limit, spec.perplexity_model]
-    asked = [spec.gen_kwargs, spec.system_instruction, spec.apply_chat_template, PARSER_VERSION]
+    asked = [
+        spec.gen_kwargs, spec.system_instruction, spec.apply_chat_template,
+        spec.instruction_language, spec.max_attempts, PARSER_VERSION,
+        file_sha256(Path(spec.refine_input)) if spec.refine_input else "",
+    ]  # fmt: skip
     return format_signature(
         {
             "lang": pack.code,
             "strat": "+".join(SHORT[s] for s in spec.strategies),
             "n": str(spec.limit),
             "seed": str(spec.seed),
-            "pack": pack_digest(pack)[:4],
+            "pack": digest([pack_digest(pack), templates_digest(pack)])[:4],
             "ask": digest(asked)[:4],
+            "checks": digest(spec.checks)[:4],
             "sft": f"{spec.recipe.name}@{digest(recipe_identity(spec.recipe))[:4]}",
             "base": f"{spec.student.name}@{digest(student_identity(spec.student))[:4]}",
             "ref": spec.reference,

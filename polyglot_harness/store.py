@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from polyglot_harness.errors import HarnessError, StageError, StoreError, first_line
 from polyglot_harness.files import read_json_record
@@ -31,6 +31,8 @@ DISK_ERRORS = (
     *FULL, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EIO,
 )  # fmt: skip
 Work = Callable[[Path], "Result"]
+_held: dict[Path, FileLock] = {}
+"""Locks of whole stores, held until this process ends."""
 
 
 class Result:
@@ -42,6 +44,28 @@ class Result:
         """Keep counts and measurements."""
         self.counts = pairs(dict(counts or {}))
         self.measurements = measurements
+
+
+def hold(root: Path) -> None:
+    """Keep other processes from working on a store until this one ends; again, it does nothing.
+
+    Raises:
+        StageError: If another process is working on it.
+        StoreError: If the disk refuses.
+    """
+    if root.resolve() in _held:
+        return
+    with disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(root / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise StageError(
+                f"{root}: another process is working on this folder; wait until it ends, or give "
+                "another --output_path"
+            ) from None
+    _held[root.resolve()] = lock
 
 
 def stage_folder(root: Path, stage: str, key: str, inputs: Pairs) -> Path:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from polyglot_harness.assets import teachers_path
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record, read_toml
 from polyglot_harness.spec import Pairs, RunSpec, TeacherCard, pairs
 
-_SECRET = re.compile(r"(key|secret|password|auth|header|(?<!max_)token$)", re.IGNORECASE)
+_SECRET = re.compile(r"(key$|secret|password|auth|header|(?<!max_)token$)", re.IGNORECASE)
+_SERVED = ("completions", "openai-compatible", "anthropic", "litellm", "textsynth", "gguf", "ggml")
+"""Parts of the names of model types that speak to a server."""
+_CLIENT_ARGS = frozenset({
+    "num_concurrent", "max_concurrent", "max_retries", "retry_seconds", "unreachable_seconds",
+    "backoff_seconds", "grace_seconds", "timeout", "api_key_env",
+    "ca_bundle", "ca_cert_path", "verify_certificate",
+})  # fmt: skip
+"""Arguments that say how a server is spoken to, not what it answers."""
+_CARD_FIELDS = ("form", "name", "reply_format", "price_in", "price_out", "licence", "family")
+"""Fields of a card that ``--teacher_args`` may give beside the model's own arguments."""
 
 
 def teacher_names() -> list[str]:
@@ -32,7 +43,9 @@ def load_teacher(name: str) -> TeacherCard:
     for table in ("model_args", "gen_kwargs"):
         if isinstance(data.get(table), dict):
             data[table] = pairs(data[table])
-    return parse_record(TeacherCard, data, str(path))
+    card = parse_record(TeacherCard, data, str(path))
+    _refuse_secrets(card, str(path))
+    return card
 
 
 def teacher_from_flags(model: str, model_args: dict[str, Any]) -> TeacherCard:
@@ -40,18 +53,50 @@ def teacher_from_flags(model: str, model_args: dict[str, Any]) -> TeacherCard:
 
     A model with a chat template is instructed, one without is shown examples; which one it is
     shows only when it is loaded, so `form` is given by ``--teacher_args form=completion`` and is
-    ``chat`` otherwise.
+    ``chat`` otherwise. So are the name, the form of replies and the prices.
     """
     args = dict(model_args)
-    form = args.pop("form", "chat")
+    fields = {name: args.pop(name) for name in _CARD_FIELDS if name in args}
     source = str(args.get("pretrained") or args.get("model") or "")
     if not source:
         raise ConfigError(
             f"--teacher {model} needs --teacher_args pretrained=... (or model=... for a server)"
         )
-    name = str(args.pop("name", "")) or source.rstrip("/").split("/")[-1]
-    data = {"name": name, "model": model, "model_args": pairs(args), "form": form}
-    return parse_record(TeacherCard, data, "--teacher_args")
+    defaults = {"name": source.rstrip("/").split("/")[-1], "form": "chat"}
+    data = {**defaults, **fields, "model": model, "model_args": pairs(args)}
+    card = parse_record(TeacherCard, data, "--teacher_args")
+    _refuse_secrets(card, "--teacher_args")
+    return card
+
+
+def _refuse_secrets(card: TeacherCard, where: str) -> None:
+    """Keys come from the environment: an argument would end in files, logs and shell histories."""
+    for name, value in card.model_args:
+        if _SECRET.search(name):
+            raise ConfigError(
+                f"{where}: {name!r} looks like a secret; keys come from the environment only: "
+                "set the variable OPENAI_API_KEY (or another one, named by api_key_env=NAME)"
+            )
+        if "@" in urlsplit(str(value) if name == "base_url" else "").netloc:
+            raise ConfigError(f"{where}: 'base_url' holds a user name or password; take it out")
+
+
+def with_concurrency(card: TeacherCard, concurrency: int | str) -> TeacherCard:
+    """Return the card with so many requests in flight; only a server can be asked so."""
+    if not is_served(card.model):
+        return card
+    args = {**dict(card.model_args), "num_concurrent": concurrency}
+    return card.model_copy(update={"model_args": pairs(args)})
+
+
+def is_served(model: str) -> bool:
+    """Whether a model type speaks to a server, whose replies do not depend on this machine."""
+    return any(part in model for part in _SERVED)
+
+
+def shaping_args(teacher: TeacherCard) -> Pairs:
+    """Return the model's arguments without secrets and without what does not shape replies."""
+    return tuple((k, v) for k, v in without_secrets(teacher.model_args) if k not in _CLIENT_ARGS)
 
 
 def without_secrets(args: Pairs) -> Pairs:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 SUBCOMMANDS = [
-    "run", "generate", "measure", "train", "evaluate", "score", "ls", "models", "tasks-path",
+    "run", "generate", "measure", "train", "evaluate", "score", "export", "ls", "models",
+    "tasks-path",
 ]  # fmt: skip
 HEAVY = ("torch", "transformers", "datasets", "lm_eval", "trl", "peft", "pydantic", "numpy")
 
@@ -65,7 +66,8 @@ def test_shared_flags_mean_what_they_mean_in_lm_eval():
     [
         ("languages", ["ar", "cs", "de", "es", "id", "ja", "Čeština", "日本語"]),
         ("teachers", ["smollm2-135m-instruct", "gemma-3-270m", "completion"]),
-        ("strategies", ["generate", "translate", "respond"]),
+        ("strategies", ["generate", "translate", "respond", "refine"]),
+        ("checks", ["language", "refusal", "near_duplicate", "0.8", "contamination", "13"]),
         ("metrics", ["distinct_ri", "perplexity", "length", "language_fidelity"]),
         ("students", ["smollm2-135m", "gold"]),
         ("recipes", ["demo", "paper", "5e-05"]),
@@ -93,7 +95,7 @@ RUN = ("run", "--teacher", "gemma-3-270m", "--languages", "de")
         (("run",), 2, ["--teacher", "gemma-3-270m"]),
         (("run", "--teacher", "gema-3-270m"), 2, ["unknown teacher", "did you mean", "smollm2"]),
         ((*RUN[:3], "--languages", "xx"), 2, ["unknown language 'xx'", "ar, cs, de, es, id, ja"]),
-        ((*RUN, "--strategies", "invent"), 2, ["unknown strategy", "generate, respond, translate"]),
+        ((*RUN, "--strategies", "invent"), 2, ["unknown strategy", "generate, refine, respond"]),
         ((*RUN, "--metrics", "beauty"), 2, ["unknown metric", "distinct_ri"]),
         ((*RUN, "--recipe", "cake"), 2, ["unknown recipe", "demo, paper"]),
         ((*RUN, "--student", "nobody"), 2, ["unknown student", "smollm2-135m"]),
@@ -247,11 +249,14 @@ def test_ctrl_c_is_a_clean_stop_that_says_how_to_go_on(tmp_path):
         [sys.executable, "-m", "polyglot_harness", *RUN, "--limit", "64", "--output_path",
          str(tmp_path / "out")],
         stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "140"},
+        # a shell's background jobs ignore it, and so would their children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     deadline = time.monotonic() + 240
-    while not list(tmp_path.glob("out/generate/*")) and time.monotonic() < deadline:
+    # the model is loaded, the log of replies is open
+    while not list(tmp_path.glob("out/replies/*/*")) and time.monotonic() < deadline:
         time.sleep(0.2)
-    time.sleep(2)
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130

@@ -79,10 +79,16 @@ def test_a_run_leaves_what_it_promises(finished):
     for folder in generate:
         record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
         assert record["status"] == "complete" and record["provenance"]
-        (replies,) = folder.glob("*.replies.jsonl")
-        kept = len((folder / "examples.jsonl").read_text(encoding="utf-8").splitlines())
-        lost = len((folder / "rejections.jsonl").read_text(encoding="utf-8").splitlines())
-        assert len(replies.read_text(encoding="utf-8").splitlines()) == 6 == kept + lost
+        kept, lost = (
+            (folder / name).read_bytes().count(b"\n")
+            for name in ("examples.jsonl", "rejections.jsonl")
+        )
+        assert kept + lost == 6
+        counts = dict(record["counts"])
+        assert counts["accepted"] == kept and counts["replies"] == 6 == counts["requests"]
+        assert counts["tokens_out"] > 0 and counts["tokens_estimated"] == 0
+    logs = list(finished.glob("replies/gemma-3-270m-id-*/replies.jsonl"))
+    assert [log.read_bytes().count(b"\n") for log in logs] == [6, 6]
 
 
 def test_the_same_command_again_does_nothing_and_gives_the_same(cli, command, finished, tmp_path):
@@ -116,7 +122,7 @@ def test_sigkill_in_every_stage_then_the_same_command_gives_the_same_table(
     arguments = [*command, "--output_path", str(out)]
 
     def some_replies() -> bool:
-        return any(p.stat().st_size for p in out.glob("generate/*/*.replies.jsonl"))
+        return any(p.stat().st_size for p in out.glob("replies/*/replies.jsonl"))
 
     def a_checkpoint() -> bool:
         return any(out.glob("train/*/checkpoints/checkpoint-2/trainer_state.json"))
@@ -147,7 +153,9 @@ def test_stages_one_by_one_give_what_run_gives(cli, finished, tmp_path, tiny_stu
     data = sorted(finished.glob("generate/*"))
     again = cli("generate", "--teacher", "gemma-3-270m", "--languages", "id", "--strategies",
                 "respond", "--limit", "6", "--chunk_size", "2", "--gen_kwargs", "max_gen_toks=24",
-                "temperature=0.5", "--device", "cpu", "--output_path", store)  # fmt: skip
+                "temperature=0.5", "--device", "cpu", "--output_path", store,
+                # examples must not hold what students are tested on
+                *RUN[RUN.index("--tasks"):][:2])  # fmt: skip
     assert again.returncode == 0, again.stderr
     (made,) = store.glob("generate/*-respond-*")
     (theirs,) = finished.glob("generate/*-respond-*")
@@ -190,22 +198,27 @@ def test_a_results_file_cut_in_half_is_named_with_its_remedy(cli, command, finis
     assert table(copy) == table(finished)
 
 
-def test_two_runs_at_once_share_the_work(command, finished, tmp_path):
+def test_of_two_runs_at_once_one_works_and_the_other_says_so(cli, command, finished, tmp_path):
     out = tmp_path / "out"
-    # all but the evaluations is there, so that both start at the same stage
+    # all but the evaluations is there
     shutil.copytree(finished, out)
     shutil.rmtree(out / "evaluate")
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "polyglot_harness", *command, "--output_path", str(out)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    errors = [process.communicate(timeout=600)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], errors
-    worked = [error.count("✓ evaluate") for error in errors]
-    assert sum(worked) == 3, errors
+    same = [*command, "--output_path", str(out)]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "polyglot_harness", *same],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 400
+    while not list(out.glob("evaluate/*")):
+        assert first.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    second = cli(*same)
+    working = first.poll() is None
+    _, stderr = first.communicate(timeout=600)
+    assert working and second.returncode == 4
+    (line,) = second.stderr.splitlines()
+    assert f"{out}: another process is working on this folder" in line
+    assert first.returncode == 0 and stderr.count("✓ evaluate") == 3, stderr
     assert table(out) == table(finished)
 
 

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+from toy_lms import spec_of
 
 from polyglot_harness.errors import ConfigError
+from polyglot_harness.languages import load_pack
+from polyglot_harness.run_signature import cell_signature
 from polyglot_harness.signature import diff_signatures, format_signature, parse_signature
 
 TEXT = "lang:de|strat:gen+tr+resp|n:24|seed:7|sft:lora@9f3e|at:12:30"
@@ -65,3 +71,42 @@ def test_parse_refuses(text: str, message: str) -> None:
 )
 def test_diff(a: str, b: str, ignore: tuple[str, ...], fields: list[str]) -> None:
     assert diff_signatures(a, b, ignore) == fields
+
+
+# --- the signature of a cell -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({}, []),
+        ({"limit": 9}, ["n"]),
+        ({"seed": 1}, ["seed"]),
+        ({"strategies": ("respond", "refine")}, ["strat"]),
+        ({"gen_kwargs": (("temperature", 0.1),)}, ["ask"]),
+        ({"instruction_language": "own"}, ["ask"]),
+        ({"max_attempts": 2}, ["ask"]),
+        ({"system_instruction": "Sei kurz."}, ["ask"]),
+        ({"checks": {"near_duplicate": 0.5}}, ["checks"]),
+        ({"tasks": ("polyglot_mini_de_capitals",)}, ["tasks"]),
+        # how fast, in which pieces and on what machine is none of its business
+        ({"chunk_size": 2, "batch_size": "1", "device": "cpu"}, []),
+    ],
+)
+def test_what_changes_the_signature_of_a_cell(change: dict[str, Any], fields: list[str]) -> None:
+    pack = load_pack("de")
+    found = cell_signature(spec_of(**{"limit": 8, **change}), pack)
+    assert diff_signatures(cell_signature(spec_of(8), pack), found) == fields
+    assert parse_signature(found)["lang"] == "de"
+
+
+def test_what_refine_started_from_is_in_the_signature(tmp_path: Path) -> None:
+    made = {}
+    for name in ("a", "b", "a again"):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text(name[0], encoding="utf-8")
+        made[name] = cell_signature(
+            spec_of(8, strategies=("refine",), refine_input=str(path)), load_pack("de")
+        )
+    assert diff_signatures(made["a"], made["b"]) == ["ask"]
+    assert made["a"] == made["a again"]

@@ -100,7 +100,7 @@ def test_a_sample_is_the_same_every_time_and_in_any_order_of_the_examples() -> N
 def test_the_training_order_mixes_the_strategies() -> None:
     chosen = choose(examples(generate=30, translate=30, respond=30), 60, seed=0)
     first = per_strategy(chosen[:30])
-    assert all(first[strategy] >= 5 for strategy in STRATEGIES)
+    assert all(first[strategy] >= 5 for strategy in ("generate", "translate", "respond"))
     assert chosen != tuple(sorted(chosen, key=lambda e: e.id))
 
 

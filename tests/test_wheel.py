@@ -68,3 +68,5 @@ def test_works_elsewhere(wheel, tmp_path):
     assert "polyglot_teach_ja_generate" in run("ls", "tasks")
     plan = run("run", "--teacher", "gemma-3-270m", "--languages", "cs", "--dry_run")
     assert "lang:cs|" in plan
+    plan = run("generate", "--teacher", "gemma-3-270m", "--languages", "ja", "--dry_run")
+    assert "Nothing was asked." in plan

@@ -14,7 +14,8 @@ from typing import NoReturn
 from polyglot_harness import __version__
 
 COMMANDS = (
-    "run", "generate", "measure", "train", "evaluate", "score", "ls", "models", "tasks_path",
+    "run", "generate", "measure", "train", "evaluate", "score", "export", "ls", "models",
+    "tasks_path",
 )  # fmt: skip
 
 EPILOG = """\

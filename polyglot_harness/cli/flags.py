@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from polyglot_harness.cli.values import KeyValues, Names, batch_size, fraction, positive
+from polyglot_harness.cli.values import (
+    KeyValues,
+    Names,
+    batch_size,
+    concurrency,
+    fraction,
+    money,
+    positive,
+)
 
 DEFAULT_STUDENT = "smollm2-135m"
 DEFAULT_RECIPE = "demo"
@@ -32,11 +40,16 @@ def teacher_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--strategies", nargs="+", action=Names, metavar="NAME", default=DEFAULT_STRATEGIES,
-        help="generate, translate, respond (default: all)",
+        help="generate, translate, respond, refine (default: the first three)",
     )  # fmt: skip
     group.add_argument(
         "--limit", "-L", type=positive, default=64, metavar="N",
-        help="requests per teacher, language and strategy (default: %(default)s; the paper: 3500)",
+        help="documents per teacher, language and strategy (default: %(default)s; the paper: "
+        "3500); a larger one later asks only for what is new",
+    )  # fmt: skip
+    group.add_argument(
+        "--max_attempts", type=positive, default=1, metavar="N",
+        help="ask a document up to so often while its reply is rejected (default: 1)",
     )  # fmt: skip
     group.add_argument(
         "--gen_kwargs", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
@@ -49,8 +62,30 @@ def teacher_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--system_instruction", default=None, metavar="TEXT", help="system prompt")
     group.add_argument(
         "--chunk_size", type=positive, default=16, metavar="N",
-        help="requests per chunk, the unit of seeding: replies are on disk after each, so this is "
-        "what an interruption can lose (default: %(default)s)",
+        help="requests per chunk of a model in this process, the unit of seeding and what an "
+        "interruption can lose (default: %(default)s); servers and vllm are fed continuously",
+    )  # fmt: skip
+    group.add_argument(
+        "--concurrency", type=concurrency, default=None, metavar="auto|N",
+        help="requests in flight at a server (default: auto, which finds out what it bears)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max_cost", type=money, default=None, metavar="USD",
+        help="stop cleanly before the job costs more, by the prices of the teachers' cards (or "
+        "--teacher_args price_in=...,price_out=... in dollars per million tokens)",
+    )  # fmt: skip
+    group.add_argument(
+        "--instruction_language", choices=("en", "own"), default="en",
+        help="instruct teachers in English, or in the language itself (default: en)",
+    )  # fmt: skip
+    group.add_argument(
+        "--refine_input", default=None, metavar="FILE.jsonl",
+        help="prompts and responses that the refine strategy improves (default: the pack's seeds)",
+    )  # fmt: skip
+    group.add_argument(
+        "--checks", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
+        help="what a reply must pass to become an example (see: ls checks), e.g. "
+        "near_duplicate=0.7 contamination=0",
     )  # fmt: skip
 
 
@@ -80,14 +115,19 @@ def recipe_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def tasks_flag(parser: argparse._ActionsContainer) -> None:
+    """Which tasks students are evaluated on, and which teachers' data must not contain."""
+    parser.add_argument(
+        "--tasks", "-t", nargs="+", action=Names, metavar="TASK", default=(),
+        help="lm-eval tasks or groups of the students in place of those that the packs name; "
+        "{lang} stands for the code",
+    )  # fmt: skip
+
+
 def evaluation_flags(parser: argparse.ArgumentParser) -> None:
     """How students are evaluated."""
     group = parser.add_argument_group("evaluation")
-    group.add_argument(
-        "--tasks", "-t", nargs="+", action=Names, metavar="TASK", default=(),
-        help="lm-eval tasks or groups in place of those that the packs name; {lang} stands for "
-        "the code",
-    )  # fmt: skip
+    tasks_flag(group)
     group.add_argument(
         "--eval_limit", type=positive, default=None, metavar="N",
         help="items per student task (default: all)",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-KINDS = ("languages", "teachers", "strategies", "metrics", "students", "recipes", "tasks")
+KINDS = (
+    "languages", "teachers", "strategies", "checks", "metrics", "students", "recipes", "tasks",
+)  # fmt: skip
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -59,6 +61,15 @@ def _strategies(include_path: str | None) -> Any:
     from polyglot_harness.strategies import DESCRIPTIONS
 
     return ("name", "what it does"), list(DESCRIPTIONS.items())
+
+
+def _checks(include_path: str | None) -> Any:
+    from polyglot_harness.spec import Checks
+
+    return ("check", "default", "what"), [
+        (name, str(field.default), " ".join((field.description or "").split()))
+        for name, field in Checks.model_fields.items()
+    ]
 
 
 def _metrics(include_path: str | None) -> Any:

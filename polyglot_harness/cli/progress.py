@@ -14,12 +14,16 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
 from polyglot_harness.reporting import Progress as Report
+
+LINE_SECONDS = 15.0
+"""Between two lines on the same stage where stderr is no terminal."""
 
 
 class Terminal:
@@ -34,26 +38,52 @@ class Terminal:
         """Show a bar while the stage runs, and a line when it is done."""
         started = time.monotonic()
         columns = (
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-            TimeElapsedColumn(), TimeRemainingColumn(),
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20),
+            MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}[/]"),
         )  # fmt: skip
         shown = self.console.is_terminal
         with Progress(*columns, console=self.console, transient=True, disable=not shown) as bar:
-            task = bar.add_task(title, total=total or None)
-
-            def report(done: int, whole: int) -> None:
-                bar.update(task, completed=done, total=whole or None)
-
-            yield report
-        self.console.print(f"[green]✓[/] {title}  [dim]{time.monotonic() - started:.1f} s[/]")
+            state = _State(bar, bar.add_task(title, total=total or None, note=""), title, shown)
+            yield state.report
+        note = f"  {state.note}" if state.note else ""
+        took = time.monotonic() - started
+        self.console.print(f"[green]✓[/] {title}  [dim]{took:.1f} s{note}[/]", soft_wrap=True)
 
     def reused(self, title: str) -> None:
         """Say that the stage was found complete."""
-        self.console.print(f"[dim]= {title}  (found finished)[/]")
+        self._line(f"[dim]= {title}  (found finished)[/]")
 
     def failed(self, title: str, error: Exception) -> None:
         """Say which cell failed and why."""
         self.console.print("[red]✗[/]", end=" ")
-        self.console.print(f"{title}: {error}", markup=False)
+        self._line(f"{title}: {error}", markup=False)
         if os.environ.get("POLYGLOT_DEBUG"):
-            self.console.print("".join(traceback.format_exception(error)), markup=False)
+            self._line("".join(traceback.format_exception(error)), markup=False)
+
+    def _line(self, text: str, *, markup: bool = True) -> None:
+        # a message is one line, however wide the console is
+        self.console.print(text, markup=markup, soft_wrap=True)
+
+
+class _State:
+    """What a bar shows; without a terminal, a line now and then."""
+
+    def __init__(self, bar: Progress, task: TaskID, title: str, shown: bool) -> None:
+        self.bar, self.task, self.title, self.shown = bar, task, title, shown
+        self.note = ""
+        self.next = time.monotonic() + (0 if shown else LINE_SECONDS)
+
+    def report(self, done: int, total: int, note: str = "") -> None:
+        """Take the state; show it at most ten times a second."""
+        self.note = note or self.note
+        now = time.monotonic()
+        if now < self.next and done != total:
+            return
+        if self.shown:
+            self.next = now + 0.1
+            self.bar.update(self.task, completed=done, total=total or None, note=self.note)
+        elif now >= self.next:
+            self.next = now + LINE_SECONDS
+            left = f" of {total}" if total else ""
+            self.bar.console.print(f"  {self.title}: {done}{left}  {self.note}", soft_wrap=True)

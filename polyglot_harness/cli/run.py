@@ -64,24 +64,30 @@ def execute(args: argparse.Namespace) -> int:
     """Run the job; return 4 if a cell failed."""
     args = _with_config(args)
     from polyglot_harness.cli.run_folder import claim, default_folder
-    from polyglot_harness.cli.spec_of import check_models, spec_of
+    from polyglot_harness.cli.spec_of import check_models, spec_of, spending_of
 
     spec = spec_of(args)
+    spending_of(args, spec)
     root: Path = args.output_path or default_folder(spec)
     args.output_path = root
     if args.dry_run:
+        from polyglot_harness.cli.generation_plan import show_generation_plan
         from polyglot_harness.cli.plan import show_plan
 
+        show_generation_plan(spec, root, args.max_cost)
         show_plan(spec, root)
         return 0
+    from polyglot_harness.store import hold
+
     check_models(spec)
+    hold(root)
     claim(root, spec, update=args.update)
     from polyglot_harness import pipeline
     from polyglot_harness.cli.present import finish
     from polyglot_harness.cli.progress import Terminal
 
     reporter = Terminal()
-    outcome = pipeline.run(spec, root, reporter)
+    outcome = pipeline.run(spec, root, reporter, spending=spending_of(args, spec))
     return finish(outcome, spec, root)
 
 

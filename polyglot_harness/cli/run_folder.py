@@ -1,4 +1,4 @@
-"""The folder of a run: it remembers the spec that it was made for."""
+"""The folder of a run: it remembers the spec that it was made for, and has one user at a time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from polyglot_harness.store import disk_errors, write_atomically
 from polyglot_harness.teachers import storable
 
 SPEC_FILE = "run.json"
+GENERATE_FILE = "generate.json"
+"""What `generate` leaves in a folder that is not one of `run`."""
 
 
 def default_folder(spec: RunSpec) -> Path:
@@ -26,10 +28,29 @@ def read_spec(root: Path) -> RunSpec:
         ConfigError: If it is no folder of a run.
         StoreError: If the file is damaged.
     """
-    path = root / SPEC_FILE
-    if not path.exists():
+    if not (root / SPEC_FILE).exists():
         raise ConfigError(f"{root}: no {SPEC_FILE} in it, so it is not the folder of a run")
-    remedy = "delete it and give the run command again, finished stages are found again"
+    return _read(root / SPEC_FILE)
+
+
+def read_data_spec(root: Path) -> RunSpec:
+    """Read the spec of a folder that `run` or `generate` wrote data to.
+
+    Raises:
+        ConfigError: If it is no such folder.
+        StoreError: If the file is damaged.
+    """
+    for name in (SPEC_FILE, GENERATE_FILE):
+        if (root / name).exists():
+            return _read(root / name)
+    raise ConfigError(
+        f"{root}: neither {SPEC_FILE} nor {GENERATE_FILE} in it, so it is not the folder of a run "
+        "or of generated data"
+    )
+
+
+def _read(path: Path) -> RunSpec:
+    remedy = "delete it and give the command again, finished stages are found again"
     return read_json_record(path, RunSpec, remedy)
 
 
@@ -51,6 +72,23 @@ def claim(root: Path, spec: RunSpec, *, update: bool) -> None:
     with disk_errors(root):
         root.mkdir(parents=True, exist_ok=True)
     write_atomically(root / SPEC_FILE, spec.model_dump_json(indent=1) + "\n")
+
+
+def remember_generated(root: Path, spec: RunSpec) -> None:
+    """Add teachers, languages and strategies to what `generate` was asked for in this folder."""
+    spec = storable(spec)
+    path = root / GENERATE_FILE
+    if path.exists():
+        before = _read(path)
+        wider = {"teachers", "languages", "strategies"}
+        if set(differences(before, spec)) <= wider:
+            spec = spec.model_copy(
+                update={
+                    name: tuple(dict.fromkeys((*getattr(before, name), *getattr(spec, name))))
+                    for name in wider
+                }
+            )
+    write_atomically(path, spec.model_dump_json(indent=1) + "\n")
 
 
 def differences(a: RunSpec, b: RunSpec) -> list[str]:

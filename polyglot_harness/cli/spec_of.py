@@ -7,13 +7,25 @@ import os
 from pathlib import Path
 from typing import Any
 
-from polyglot_harness.cli.flags import DEFAULT_METRICS, DEFAULT_PERPLEXITY_MODEL, DEFAULT_STUDENT
+from polyglot_harness.cli.flags import (
+    DEFAULT_METRICS,
+    DEFAULT_PERPLEXITY_MODEL,
+    DEFAULT_STRATEGIES,
+    DEFAULT_STUDENT,
+)
 from polyglot_harness.errors import ConfigError, unknown_name
+from polyglot_harness.files import parse_record
 from polyglot_harness.intrinsic import check_metrics
 from polyglot_harness.languages import load_pack, pack_folders
-from polyglot_harness.spec import STRATEGIES, RunSpec, StudentCard, TeacherCard, pairs
+from polyglot_harness.lm.tally import Spending
+from polyglot_harness.spec import STRATEGIES, Checks, RunSpec, StudentCard, TeacherCard, pairs
 from polyglot_harness.students import load_recipe, load_student
-from polyglot_harness.teachers import load_teacher, teacher_from_flags, teacher_names
+from polyglot_harness.teachers import (
+    load_teacher,
+    teacher_from_flags,
+    teacher_names,
+    with_concurrency,
+)
 
 
 def spec_of(args: argparse.Namespace) -> RunSpec:
@@ -26,7 +38,7 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
     languages = given.get("languages") or tuple(sorted(pack_folders(args.include_path)))
     for code in languages:
         load_pack(code, args.include_path)
-    strategies = given.get("strategies", STRATEGIES)
+    strategies = given.get("strategies", DEFAULT_STRATEGIES)
     for strategy in strategies:
         if strategy not in STRATEGIES:
             raise unknown_name("strategy", strategy, STRATEGIES)
@@ -65,8 +77,37 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         system_instruction=given.get("system_instruction"),
         include_path=args.include_path,
         chunk_size=given.get("chunk_size", 16),
+        instruction_language=given.get("instruction_language", "en"),
+        refine_input=_refine_input(given, strategies),
+        max_attempts=given.get("max_attempts", 1),
+        checks=parse_record(Checks, given.get("checks") or {}, "--checks"),
         alpha=given.get("alpha", 0.5),
     )
+
+
+def _refine_input(given: dict[str, Any], strategies: tuple[str, ...]) -> str | None:
+    path = given.get("refine_input")
+    if path and "refine" not in strategies:
+        raise ConfigError("--refine_input goes with --strategies refine")
+    if path and not Path(path).is_file():
+        raise ConfigError(f"--refine_input {path}: no such file")
+    return str(path) if path else None
+
+
+def spending_of(args: argparse.Namespace, spec: RunSpec) -> Spending:
+    """Return the money of the job.
+
+    Raises:
+        ConfigError: If there is a limit, but a teacher whose price nobody knows.
+    """
+    limit = vars(args).get("max_cost")
+    for teacher in spec.teachers if limit is not None else ():
+        if teacher.price_in is None or teacher.price_out is None:
+            raise ConfigError(
+                f"--max_cost: teacher {teacher.name!r} has no price; give price_in and price_out "
+                "(dollars per million tokens) in its card or in --teacher_args"
+            )
+    return Spending(limit)
 
 
 def _offline_if_all_local(names: list[str], teachers: tuple[TeacherCard, ...]) -> None:
@@ -96,10 +137,14 @@ def teachers_of(given: dict[str, Any]) -> tuple[TeacherCard, ...]:
         else:
             return ()
     if given.get("teacher_args") is None:
-        return tuple(load_teacher(name) for name in names)
-    if len(names) != 1:
+        cards = tuple(load_teacher(name) for name in names)
+    elif len(names) != 1:
         raise ConfigError("--teacher_args goes with one --teacher, an lm-eval model type")
-    return (teacher_from_flags(names[0], given["teacher_args"]),)
+    else:
+        cards = (teacher_from_flags(names[0], given["teacher_args"]),)
+    if given.get("concurrency") is None:
+        return cards
+    return tuple(with_concurrency(card, given["concurrency"]) for card in cards)
 
 
 def student_of(given: dict[str, Any]) -> StudentCard:
@@ -111,6 +156,19 @@ def student_of(given: dict[str, Any]) -> StudentCard:
     return load_student(name, overrides)
 
 
+def check_teachers(spec: RunSpec) -> None:
+    """Check that each teacher exists.
+
+    Raises:
+        ConfigError: If a path does not exist, or a model type is unknown.
+    """
+    from polyglot_harness.lm.load import check_model_type, resolve_args
+
+    for teacher in spec.teachers:
+        check_model_type(teacher.model)
+        resolve_args(dict(teacher.model_args))
+
+
 def check_models(spec: RunSpec) -> None:
     """Check that each model and task exists, before hours are spent on the first ones.
 
@@ -118,13 +176,10 @@ def check_models(spec: RunSpec) -> None:
         ConfigError: If a path does not exist, or a model type or a task is unknown.
     """
     from polyglot_harness.lm.index import check_yaml, task_manager
-    from polyglot_harness.lm.load import check_model_type, resolve_args
     from polyglot_harness.models import resolve
     from polyglot_harness.stages import student_tasks
 
-    for teacher in spec.teachers:
-        check_model_type(teacher.model)
-        resolve_args(dict(teacher.model_args))
+    check_teachers(spec)
     needed = [spec.student.pretrained, *([] if spec.reference == "gold" else [spec.reference])]
     if "perplexity" in spec.metrics:
         needed.append(spec.perplexity_model)

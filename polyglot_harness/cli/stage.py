@@ -10,17 +10,22 @@ if TYPE_CHECKING:
     from polyglot_harness.stages import Workshop
 
 
+def default_root() -> Path:
+    """Return the folder of single stages."""
+    return Path("runs") / "stages"
+
+
 def workshop(args: argparse.Namespace) -> Workshop:
     """Build the shared parts of a stage from flags."""
     from polyglot_harness.cli.progress import Terminal
-    from polyglot_harness.cli.spec_of import spec_of
+    from polyglot_harness.cli.spec_of import spec_of, spending_of
     from polyglot_harness.lm.pool import ModelPool
     from polyglot_harness.stages import Workshop
 
     spec = spec_of(args)
-    root: Path = args.output_path or Path("runs") / "stages"
+    root: Path = args.output_path or default_root()
     args.output_path = root
-    return Workshop(root, spec, ModelPool(), Terminal())
+    return Workshop(root, spec, ModelPool(), Terminal(), spending=spending_of(args, spec))
 
 
 def one_language(args: argparse.Namespace) -> str:

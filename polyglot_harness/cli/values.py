@@ -81,6 +81,22 @@ def batch_size(text: str) -> str:
     raise argparse.ArgumentTypeError(f"expected a whole number >= 1, auto or auto:N, got {text!r}")
 
 
+def concurrency(text: str) -> str | int:
+    """Read a whole number of at least 1, or ``auto``."""
+    return text if text == "auto" else positive(text)
+
+
+def money(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
 def fraction(text: str) -> float:
     """Read a number from 0 to 1."""
     try:

@@ -10,10 +10,10 @@ from typing import Any
 from polyglot_harness.errors import StageError
 from polyglot_harness.files import jsonl_rows, write_jsonl
 from polyglot_harness.intrinsic import mean_measurement
+from polyglot_harness.lm.chunks import seed_everything
 from polyglot_harness.lm.index import load_tasks, task_manager
-from polyglot_harness.lm.streaming import seed_everything
-from polyglot_harness.reporting import Progress
-from polyglot_harness.spec import Measurement
+from polyglot_harness.reporting import Progress, ignore
+from polyglot_harness.spec import Measurement, key_hash
 
 ITEMS = "items.jsonl"
 
@@ -27,7 +27,7 @@ def evaluate(
     limit: int | None,
     seed: int,
     include_path: str | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = ignore,
 ) -> tuple[Measurement, ...]:
     """Run lm-eval tasks and write ``items.jsonl``: task, item and score, one line an item.
 
@@ -55,7 +55,7 @@ def evaluate(
         if task.get_config("num_fewshot") is None:
             task.set_config("num_fewshot", 0)
         task.set_fewshot_seed(seed=seed)
-    seed_everything("evaluate", seed)
+    seed_everything(int.from_bytes(key_hash("evaluate", seed)[:4], "big"))
     samples: dict[str, Any] = {}
     with _reported(progress):
         # lm-eval applies the chat template to all tasks of a call, or to none

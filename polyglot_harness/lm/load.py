@@ -15,10 +15,16 @@ from polyglot_harness.errors import (
 )
 from polyglot_harness.models import load_catalog, resolve
 from polyglot_harness.spec import pairs
-from polyglot_harness.teachers import without_secrets
+from polyglot_harness.teachers import is_served, without_secrets
 
-_SERVERS = ("completions", "anthropic", "litellm", "textsynth")
-"""Parts of the names of model types that speak to a server."""
+_OURS = {
+    "local-chat-completions": "chat",
+    "openai-chat-completions": "chat",
+    "local-completions": "completions",
+    "openai-completions": "completions",
+}
+"""lm-eval's types of servers for which `openai-compatible` stands in, by endpoint: it keeps finish
+reasons and token counts, seeds each request, and never makes text of an empty answer."""
 
 
 @cache
@@ -26,6 +32,8 @@ def _registry() -> Any:
     """Import lm-eval's built-in models before anything registers one, else they vanish."""
     import lm_eval.models  # noqa: F401 - fills the registry
     from lm_eval.api import registry
+
+    import polyglot_harness.lm.openai_compatible  # noqa: F401 - registers itself
 
     return registry
 
@@ -63,9 +71,12 @@ def load_lm(
     """
     check_model_type(model)
     args = resolve_args(model_args)
+    if model in _OURS:
+        args = {**args, "endpoint": _OURS[model]}
+        model = "openai-compatible"
     size: int | str = int(batch_size) if batch_size.isdigit() else batch_size
     try:
-        factory = _registry().get_model(model)
+        factory = _factory(model)
         device = device or (_best_device() if model == "hf" else None)
         lm = factory.create_from_arg_obj(args, {"batch_size": size, "device": device})
         if model == "hf" and args.get("peft"):
@@ -81,6 +92,14 @@ def load_lm(
         raise ConfigError(
             f"{model} with {redacted(args)} cannot be loaded: {first_line(error)}"
         ) from error
+
+
+def _factory(model: str) -> Any:
+    if model == "vllm":
+        from polyglot_harness.lm.vllm_engine import StreamingVLLM
+
+        return StreamingVLLM
+    return _registry().get_model(model)
 
 
 def resolve_args(model_args: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +122,7 @@ def model_identity(name: str) -> str:
 
 def _extra(model: str) -> str:
     """Return the pip extra that brings what a model type needs."""
-    if any(part in model for part in _SERVERS):
+    if is_served(model):
         return "api"
     return "vllm" if "vllm" in model else "hf"
 

@@ -41,5 +41,7 @@ class ModelPool:
 
     def release(self) -> None:
         """Free the language model, e.g. before a training."""
+        if close := getattr(self._lm, "close", None):
+            close()
         self._key, self._lm = "", None
         gc.collect()

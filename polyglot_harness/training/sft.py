@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from polyglot_harness.errors import MissingDependency, StageError
-from polyglot_harness.reporting import Progress
+from polyglot_harness.reporting import Progress, ignore
 from polyglot_harness.spec import Example, Recipe, StudentCard
 
 ADAPTER = "adapter"
@@ -32,7 +32,7 @@ def train(
     pretrained: str,
     seed: int,
     device: str | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = ignore,
 ) -> dict[str, Any]:
     """Train an adapter into ``<folder>/adapter`` and write the loss curve beside it.
 

@@ -1,0 +1,41 @@
+"""The stages of a cell: each one a function from records to a folder with its record.
+
+A stage knows what its output depends on (its inputs, which make the digest of its folder) and how
+to make it. Where and in which order stages run is the pipeline's matter.
+"""
+
+from polyglot_harness.stages.measuring import measure_data
+from polyglot_harness.stages.students import (
+    adapter_args,
+    adapter_identity,
+    base_args,
+    base_identity,
+    evaluate,
+    recipe_identity,
+    student_identity,
+    student_tasks,
+    tasks_digest,
+    train,
+)
+from polyglot_harness.stages.teaching import data_files, examples_of, generate, log_folder
+from polyglot_harness.stages.workshop import Done, Workshop
+
+__all__ = [
+    "Done",
+    "Workshop",
+    "adapter_args",
+    "adapter_identity",
+    "base_args",
+    "base_identity",
+    "data_files",
+    "evaluate",
+    "examples_of",
+    "generate",
+    "log_folder",
+    "measure_data",
+    "recipe_identity",
+    "student_identity",
+    "student_tasks",
+    "tasks_digest",
+    "train",
+]
