@@ -12,11 +12,11 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from polyglot_harness.errors import HarnessError, StageError
-from polyglot_harness.lm.concurrency import START, Sent, Window
+from polyglot_harness.lm.concurrency import START, Sent
 from polyglot_harness.lm.exchange import Reply, Request
 from polyglot_harness.lm.http_outcome import (
     Answer,
@@ -29,6 +29,7 @@ from polyglot_harness.lm.http_outcome import (
     of_exception,
     of_response,
 )
+from polyglot_harness.lm.http_wire import Known, Wire
 from polyglot_harness.lm.patience import LONGEST_ASKED, Patience, given_up
 from polyglot_harness.lm.pulled_loop import PulledLoop
 
@@ -41,29 +42,6 @@ FAILED_IN_A_ROW = 20
 """More requests than this that fail one after another end the run."""
 REJECTED_AT_FIRST = 5
 """If so many first answers all say that the request is wrong, the run ends: it is how we ask."""
-
-
-@dataclass(slots=True)
-class Known:
-    """What is learnt of a server, kept from one run of requests to the next."""
-
-    window: Window
-    heard: bool = False
-    """It has answered before."""
-    first: list[bool] = field(default_factory=list)
-    """Of the first answers: whether each said that the request is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """How requests are put on the wire."""
-
-    url: str
-    session: Callable[[], aiohttp.ClientSession]
-    body: Callable[[Request], tuple[bytes, frozenset[str]]]
-    """Returns a request's body, and which optional fields it has."""
-    without: Callable[[Without], None]
-    """Told of a field that the server does not know; `body` leaves it out then."""
 
 
 @dataclass(slots=True)

@@ -25,7 +25,8 @@ from polyglot_harness.lm.concurrency import Window
 from polyglot_harness.lm.exchange import Reply, Request
 from polyglot_harness.lm.http_outcome import Server, Without
 from polyglot_harness.lm.http_session import api_key, make_session, require_aiohttp
-from polyglot_harness.lm.http_stream import Known, Stream, Wire
+from polyglot_harness.lm.http_stream import Stream
+from polyglot_harness.lm.http_wire import Known, Wire
 from polyglot_harness.lm.openai_payload import Messages, encoded, endpoint_of, payload
 from polyglot_harness.lm.patience import Patience
 from polyglot_harness.spec import key_hash

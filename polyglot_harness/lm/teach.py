@@ -13,6 +13,7 @@ from polyglot_harness.lm.reply_log import ReplyLog
 from polyglot_harness.lm.source import Source
 from polyglot_harness.lm.tally import Spending, Tally
 from polyglot_harness.spec import LanguagePack, RunSpec, TeacherCard
+from polyglot_harness.strategies.checks import speaks
 from polyglot_harness.teachers import is_served
 
 
@@ -50,6 +51,8 @@ def teach(
         HarnessError: What stopped the backend. The two files then hold what there is.
     """
     source = Source(lm, teacher, pack, strategy, spec)
+    # has the language identifier loaded now, not while the first replies wait
+    speaks(pack.seeds[0].response, pack.code)
     tally = Tally(teacher, spec.limit, spending)
     with ReplyLog(log_folder) as log:
         engine = Engine(
