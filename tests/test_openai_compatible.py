@@ -127,15 +127,14 @@ def test_no_request_is_taken_before_it_can_be_sent() -> None:
         stream.close()
 
 
-def test_the_next_request_is_on_its_way_while_the_consumer_works() -> None:
+def test_a_reply_keeps_its_place_until_the_consumer_is_done_with_it() -> None:
+    """So a kill costs no more replies than may be in flight, arrived or not."""
     with FaultServer() as server:
-        stream = client(server, num_concurrent=1).stream_replies(asked("abc"))
-        next(stream)
-        end = time.monotonic() + 20
-        while len(server.requests) < 2 and time.monotonic() < end:
-            time.sleep(0.005)
-        assert len(server.requests) >= 2
-        stream.close()
+        stream = client(server, num_concurrent=4).stream_replies(asked(map(str, range(12))))
+        for done, _ in enumerate(stream):
+            time.sleep(0.02)  # what is in flight arrives
+            assert len(server.requests) <= 4 + done
+        assert len(server.requests) == 12
 
 
 def test_the_time_that_the_consumer_takes_is_no_time_out() -> None:
@@ -146,12 +145,20 @@ def test_the_time_that_the_consumer_takes_is_no_time_out() -> None:
             assert (reply.tries, reply.error) == (1, "")
 
 
-def test_retry_after_holds_the_request_and_all_new_ones() -> None:
+def test_retry_after_of_one_among_many_holds_that_one() -> None:
     with FaultServer(plan={1: "429-after"}, retry_after=0.4) as server:
         found = replies(client(server, num_concurrent=1), *"abcd")
-        assert sorted(reply.tries for reply in found) == [1, 1, 1, 2]
-        first, *later = [request.at for request in server.requests]
-        assert min(later) - first >= 0.4
+        assert [reply.tries for reply in found] == [2, 1, 1, 1]
+        first, *_, last = [request.at for request in server.requests]
+        assert last - first >= 0.4
+
+
+def test_retry_after_of_several_in_a_row_holds_all() -> None:
+    with FaultServer(plan=dict.fromkeys((1, 2, 3), "429-after"), retry_after=0.4) as server:
+        found = replies(client(server, num_concurrent=1), *"abcd")
+        assert sorted(reply.tries for reply in found) == [1, 2, 2, 2]
+        third, *later = [request.at for request in server.requests][2:]
+        assert min(later) - third >= 0.4
 
 
 def test_same_seeds_same_replies_whatever_the_concurrency() -> None:

@@ -1,7 +1,7 @@
 """Keep a server busy: send requests, retry, give up where nothing helps, yield what arrives.
 
-Before replies are handed out, what may take their place is sent, so the server is not idle while
-the consumer works.
+A reply that has arrived keeps its place in the window until the consumer is done with it, and then
+the next request is sent: a kill never costs more replies than may be in flight.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import heapq
 import itertools
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+TURN_SECONDS = 0.005
+"""So long the consumer may keep back what it made room for: a turn of the loop costs time."""
+REFUSED_IN_A_ROW = 3
+"""After so many refusals with no answer between, a Retry-After holds for all requests; before, only
+for the one that was refused."""
 FAILED_IN_A_ROW = 20
 """More requests than this that fail one after another end the run."""
 REJECTED_AT_FIRST = 5
@@ -91,10 +97,11 @@ class Stream:
         self.waiting: list[tuple[float, int, _Job]] = []
         """A heap, by the time of the next try."""
         self.order = itertools.count()
-        self.arrived: list[tuple[Request, Reply]] = []
+        self.arrived: deque[tuple[Request, Reply]] = deque()
         self.failure: BaseException | None = None
         self.last_heard = self.loop.time()
         self.knocking = False
+        self.refused_in_a_row = 0
         self.failed_in_a_row = 0
         self.handed_out = 0
 
@@ -121,11 +128,13 @@ class Stream:
         return self.wire.session()
 
     def _hand_out(self) -> Iterator[tuple[Request, Reply]]:
-        batch, self.arrived = self.arrived, []
-        self.handed_out += len(batch)
-        if batch:
+        """Yield what has arrived; as long as all is well, send after each one what has room."""
+        while self.arrived:
+            self.handed_out += 1
             with self.loop.standing_still():
-                yield from batch
+                yield self.arrived.popleft()
+            if self.failure is None:
+                self._guarded(self._top_up)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Take a step; an error, an interrupt too, is raised when all is handed out."""
@@ -138,11 +147,16 @@ class Stream:
 
     def _top_up(self) -> None:
         """Send what the window allows: retries that are due, then new requests."""
-        while len(self.flying) < self.known.window.size and (job := self._next_job()):
+        before = len(self.flying)
+        while self._has_room() and (job := self._next_job()):
             task = self.loop.loop.create_task(self._work(job))
             self.flying.add(task)
             task.add_done_callback(self._landed)
-        self.loop.turn()  # the bytes leave before the consumer gets to work
+        if len(self.flying) > before and self.loop.idle_for() > TURN_SECONDS:
+            self.loop.turn()  # the bytes leave, though the consumer is slow
+
+    def _has_room(self, own: int = 0) -> bool:
+        return len(self.flying) - own + len(self.arrived) < self.known.window.size
 
     def _next_job(self) -> _Job | None:
         now = self.loop.time()
@@ -162,7 +176,8 @@ class Stream:
         while job:
             await self._try(job, self.known.window.send(_now()))
             self.loop.wake()
-            fits = self.failure is None and len(self.flying) <= self.known.window.size
+            # its own place, which it still has, is not free
+            fits = self.failure is None and self._has_room(1)
             job = self._next_job() if fits else None
 
     async def _try(self, job: _Job, sent: Sent) -> None:
@@ -196,6 +211,7 @@ class Stream:
             self.knocking = False
         match outcome:
             case Retry():
+                self.refused_in_a_row += 1
                 if outcome.congested:
                     window.congested(sent, now)
                 self._retry(job, outcome)
@@ -206,8 +222,9 @@ class Stream:
             case Fatal():
                 self._fail(outcome.line, outcome.error)
             case Answer() | Reject():
+                self.refused_in_a_row = 0
                 if isinstance(outcome, Answer):  # a refusal is too quick to tell of the load
-                    window.answered(sent, now, full=len(self.flying) >= window.size)
+                    window.answered(sent, now, full=not self._has_room())
                 self._arrive(job, outcome.reply)
                 self._watch_first(outcome.reply)
 
@@ -216,7 +233,7 @@ class Stream:
         now, patience = self.loop.time(), self.patience
         job.counted += outcome.counts
         wait = patience.wait(job.sends, outcome.after, knocking=not outcome.counts)
-        if outcome.after is not None:
+        if outcome.after is not None and self.refused_in_a_row >= REFUSED_IN_A_ROW:
             self.known.window.pause(_now() + min(outcome.after, LONGEST_ASKED))
         silent, limit = now - self.last_heard, patience.unreachable(self.known.heard)
         if not outcome.counts and not self.knocking:
@@ -279,7 +296,7 @@ class Stream:
         pause = self.known.window.paused_until - _now()
         if pause > 0 and not self.exhausted:
             times.append(self.loop.time() + pause)
-        full = len(self.flying) >= self.known.window.size
+        full = not self._has_room()
         self.loop.wait(None if full or not times else min(times))
 
     def _wait_for_paid(self) -> None:

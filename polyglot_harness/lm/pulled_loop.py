@@ -37,6 +37,7 @@ class PulledLoop:
             raise StageError("an event loop runs in this thread (a notebook?); use another thread")
         self.loop = _Loop()
         self._wake: asyncio.Future[None] | None = None
+        self._ran_at = time.monotonic()
 
     def time(self) -> float:
         """Return seconds; those that the consumer spent with what it got are left out."""
@@ -51,6 +52,12 @@ class PulledLoop:
             self.loop.call_soon(self.loop.stop)
             self.loop.run_forever()
             raise
+        finally:
+            self._ran_at = time.monotonic()
+
+    def idle_for(self) -> float:
+        """Return the seconds since the loop last ran."""
+        return time.monotonic() - self._ran_at
 
     def wait(self, until: float | None) -> None:
         """Run until `wake` is called, or it is `until` by `time`."""
