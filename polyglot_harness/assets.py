@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 
 
+@cache
 def assets_root() -> Path:
     """Return the folder that holds ``tasks/``, ``teachers/`` and ``leaderboard/``."""
     packed = PACKAGE / "_assets"

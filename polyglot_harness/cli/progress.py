@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,6 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from polyglot_harness.reporting import Progress as Report
 
@@ -40,10 +41,9 @@ class Terminal:
         columns = (
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20),
             MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[note]}[/]"),
         )  # fmt: skip
         shown = self.console.is_terminal
-        with Progress(*columns, console=self.console, transient=True, disable=not shown) as bar:
+        with _Bars(*columns, console=self.console, transient=True, disable=not shown) as bar:
             state = _State(bar, bar.add_task(title, total=total or None, note=""), title, shown)
             yield state.report
         note = f"  {state.note}" if state.note else ""
@@ -64,6 +64,17 @@ class Terminal:
     def _line(self, text: str, *, markup: bool = True) -> None:
         # a message is one line, however wide the console is
         self.console.print(text, markup=markup, soft_wrap=True)
+
+
+class _Bars(Progress):
+    """Bars with a note below, which may be longer than what is left of the bar's line."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bars, then their notes."""
+        yield from super().get_renderables()
+        for task in self.tasks:
+            if task.fields["note"]:
+                yield Text(f"  {task.fields['note']}", style="dim", overflow="fold")
 
 
 class _State:

@@ -7,6 +7,7 @@ log; kept here are a few numbers a document.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,8 @@ from polyglot_harness.spec import Example, digest
 
 FINAL = frozenset({"prompt_truncated"})
 """Reasons that asking again does not mend."""
+NOTE_SECONDS = 0.1
+"""Between two reports of the progress."""
 MAX_SEED = 2**31 - 1
 """Some servers take no larger one."""
 Document = dict[str, Any]
@@ -62,13 +65,14 @@ class Engine:
             HarnessError: What stopped the backend; all replies that had arrived are in the log.
         """
         self._judge_digest = self.judge.digest
-        self._stopped = False
+        self._stopped, self._noted = False, 0.0
         todo = np.arange(self.limit)
         ask = self._stream if isinstance(self.lm, Streaming) else self._chunks
         for attempt in range(1, self.max_attempts + 1):
             self.places.append(np.full(self.limit, -1, dtype=np.int64))
             self._again = np.zeros(self.limit, dtype=bool)
             ask(attempt, todo)
+            self._note()
             if self._stopped:
                 raise BudgetReached(
                     f"stopped at --max_cost {self.tally.spending.max_cost}: "
@@ -171,6 +175,11 @@ class Engine:
         offsets = self.log.append(rows)
         for (request, *_), row, offset in zip(arrived, rows, offsets, strict=True):
             self._place(request.index, request.attempt, offset, row, fresh=True)
+        if time.monotonic() - self._noted > NOTE_SECONDS:
+            self._note()
+
+    def _note(self) -> None:
+        self._noted = time.monotonic()
         self.progress(self.tally.done, self.tally.note())
 
     def _place(

@@ -41,6 +41,8 @@ class ModelPool:
 
     def release(self) -> None:
         """Free the language model, e.g. before a training."""
+        if self._lm is None:
+            return
         if close := getattr(self._lm, "close", None):
             close()
         self._key, self._lm = "", None
