@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from polyglot_harness import __version__
 from polyglot_harness.intrinsic import METRICS_VERSION
 from polyglot_harness.languages import pack_digest, templates_digest
@@ -11,12 +9,12 @@ from polyglot_harness.lm.judge import PARSER_VERSION
 from polyglot_harness.signature import format_signature
 from polyglot_harness.spec import LanguagePack, RunSpec, digest
 from polyglot_harness.stages import (
+    given_sha256,
     recipe_identity,
     student_identity,
     student_tasks,
     tasks_digest,
 )
-from polyglot_harness.store import file_sha256
 
 SHORT = {"generate": "gen", "translate": "tr", "respond": "resp", "refine": "refine"}
 
@@ -27,7 +25,7 @@ def cell_signature(spec: RunSpec, pack: LanguagePack) -> str:
     asked = [
         spec.gen_kwargs, spec.system_instruction, spec.apply_chat_template,
         spec.instruction_language, spec.max_attempts, PARSER_VERSION,
-        file_sha256(Path(spec.refine_input)) if spec.refine_input else "",
+        [given_sha256(spec, strategy, pack.code) for strategy, _ in spec.given],
     ]  # fmt: skip
     return format_signature(
         {

@@ -213,8 +213,9 @@ class RunSpec(Record):
     interruption can lose."""
     instruction_language: Literal["en", "own"] = "en"
     """Language of the instruction to the teacher: English, or the language itself."""
-    refine_input: str | None = None
-    """JSONL file whose prompts and responses the refine strategy improves; None for the seeds."""
+    given: Pairs = ()
+    """(strategy, JSONL file) of what a strategy starts from in place of the pack's prompts; in a
+    file's name ``{lang}`` stands for the code of the language."""
     max_attempts: int = Field(1, ge=1)
     """How often a document is asked while its reply is rejected."""
     checks: Checks = Checks()

@@ -25,7 +25,13 @@ from polyglot_harness.languages import (
 from polyglot_harness.spec import STRATEGIES
 from polyglot_harness.strategies import DESCRIPTIONS, REPLY_SCHEMA, parse, templates
 from polyglot_harness.strategies.checks import similar
-from polyglot_harness.strategies.documents import Given, documents, read_given, stop_sequences
+from polyglot_harness.strategies.documents import (
+    Given,
+    documents,
+    given_path,
+    read_given,
+    stop_sequences,
+)
 
 GERMAN_PACK = load_pack("de")
 INSTRUCTION = re.compile("Write one new task|Translate this task|Write a better answer")
@@ -246,7 +252,7 @@ def test_given_examples_of_a_file(tmp_path: Path) -> None:
     ]
     file = tmp_path / "given.jsonl"
     file.write_text("\n\n".join(map(json.dumps, rows)), encoding="utf-8")
-    given = read_given(file)
+    given = read_given(file, "refine")
     assert given == (
         Given("given-000001", "Was?", "Das."),
         Given("m-1", "Wie?", "So."),
@@ -257,8 +263,21 @@ def test_given_examples_of_a_file(tmp_path: Path) -> None:
     assert {d["given_response"] for d in asked} == {"Das.", "So."}
     again = documents(GERMAN_PACK, "refine", 3, given=given, first=3)
     assert [d["seed_id"] for d in again] == [d["seed_id"] for d in asked]
-    # the other strategies start from the pack
-    assert documents(GERMAN_PACK, "respond", 2, given=given) == documents(GERMAN_PACK, "respond", 2)
+    assert read_given(None, "refine") is None
+
+
+def test_given_prompts_of_a_file_need_no_response(tmp_path: Path) -> None:
+    file = tmp_path / "prompts-de.jsonl"
+    file.write_text('{"prompt": "Warum?"}\n{"prompt": "Wozu?", "id": "z"}\n', encoding="utf-8")
+    assert given_path((("respond", f"{tmp_path}/prompts-{{lang}}.jsonl"),), "respond", "de") == file
+    assert given_path((("respond", "x"),), "translate", "de") is None
+    given = read_given(file, "respond")
+    asked = documents(GERMAN_PACK, "respond", None, given=given)
+    assert {(d["seed_id"], d["prompt"]) for d in asked} == {
+        ("given-000001", "Warum?"), ("z", "Wozu?"),
+    }  # fmt: skip
+    (asked, _) = documents(GERMAN_PACK, "translate", 2, given=given)
+    assert asked["prompt"] in asked["text"]
 
 
 @pytest.mark.parametrize(
@@ -281,16 +300,16 @@ def test_what_is_said_of_a_wrong_line(tmp_path: Path, row: dict, message: str) -
     file = tmp_path / "given.jsonl"
     file.write_text('{"prompt": "a", "response": "b"}\n' + json.dumps(row), encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        read_given(file)
+        read_given(file, "refine")
     assert str(caught.value).startswith(f"{file}{message}")
 
 
 def test_a_file_without_examples(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
-        read_given(tmp_path / "x.jsonl")
+        read_given(tmp_path / "x.jsonl", "refine")
     (tmp_path / "x.jsonl").write_text("\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"x\.jsonl: holds no examples$"):
-        read_given(tmp_path / "x.jsonl")
+        read_given(tmp_path / "x.jsonl", "refine")
 
 
 # --- names -------------------------------------------------------------------------------------

@@ -258,18 +258,25 @@ def test_licence(licences, identifier):
 
 
 @pytest.mark.parametrize(
-    ("strategy", "refined", "names", "licences"),
+    ("strategy", "given", "names", "licences"),
     [
         ("respond", None, ["seeds.jsonl"], ["MIT", "Apache-2.0"]),
         ("translate", None, ["english_prompts.jsonl", "seeds.jsonl"], ["MIT", "Apache-2.0"]),
         ("refine", None, ["seeds.jsonl"], ["MIT", "Apache-2.0"]),
-        ("refine", "some/where/theirs.jsonl", ["theirs.jsonl"], ["MIT", ""]),
+        (
+            "refine",
+            "some/theirs.jsonl",
+            ["theirs.jsonl", "seeds.jsonl"],
+            ["MIT", "", "Apache-2.0"],
+        ),
+        ("translate", "theirs.jsonl", ["theirs.jsonl", "seeds.jsonl"], ["MIT", "", "Apache-2.0"]),
     ],
 )
-def test_licences_are_of_what_was_used(strategy, refined, names, licences):
+def test_licences_are_of_what_was_used(strategy, given, names, licences):
     teacher = TeacherCard(name="t", model="hf", form="chat", licence="MIT")
     part = Part(teacher, load_pack("de"), strategy, "", Path(), Path(), {})
-    selection = Selection(spec_of(refine_input=refined), (part, part), ())
+    files = ((strategy, given),) if given else ()
+    selection = Selection(spec_of(given=files), (part, part), ())
     assert [source.name for _, source in sources(selection)] == names
     assert all_licences(selection) == licences
 

@@ -152,7 +152,7 @@ def test_refining_what_was_generated(cli, server: Served, tmp_path: Path) -> Non
     (made,) = (tmp_path / "first").glob("generate/*/examples.jsonl")
     given = [json.loads(line) for line in made.read_text(encoding="utf-8").splitlines()]
     out = tmp_path / "out"
-    refine = ("--strategies", "refine", "--refine_input", made)
+    refine = ("--strategies", "refine", "--given", f"refine={made}")
     done = cli(*command(server, out, *refine))
     assert done.returncode == 0, done.stderr
     refined = examples(out)
@@ -217,8 +217,8 @@ def test_max_cost_stops_cleanly_and_more_money_goes_on(cli, server: Served, tmp_
         (("--checks", "langage=false"), "", ["--checks", "unknown field 'langage'"]),
         (("--checks", "near_duplicate=2"), "", ["--checks", "near_duplicate", "less than or"]),
         (("--checks", "language=perhaps"), "", ["--checks", "language", "boolean"]),
-        (("--refine_input", "x.jsonl"), "", ["--refine_input goes with --strategies refine"]),
-        (("--strategies", "refine", "--refine_input", "x.jsonl"), "", ["x.jsonl: no such file"]),
+        (("--given", "refine=x.jsonl"), "", ["strategy of --given 'refine'", "valid: respond"]),
+        (("--given", "respond=x-{lang}.jsonl"), "", ["--given respond=x-", "no such file"]),
         ((), f"api_key={KEY}", ["'api_key'", "environment only", "OPENAI_API_KEY"]),
         ((), f"header={KEY}", ["'header' looks like a secret"]),
         ((), "base_url=http://user:word@127.0.0.1/v1", ["user name or password"]),

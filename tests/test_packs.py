@@ -182,10 +182,10 @@ def test_metadata_reach_the_documents(tmp_path: Path) -> None:
     assert asked["text"].startswith("Schreibe eine neue Aufgabe")
     file = tmp_path / "given.jsonl"
     file.write_text('{"prompt": "Was ist das?", "response": "Ein Haus."}\n', encoding="utf-8")
-    (asked,) = docs_of("polyglot_teach_de_refine", {"refine_input": str(file)})
+    (asked,) = docs_of("polyglot_teach_de_refine", {"given": str(file)})
     assert (asked["prompt"], asked["given_response"]) == ("Was ist das?", "Ein Haus.")
-    (asked,) = docs_of("polyglot_teach_de_respond", {"n": 1, "refine_input": str(file)})
-    assert asked["prompt"] != "Was ist das?"
+    (asked,) = docs_of("polyglot_teach_de_respond", {"n": 1, "given": str(file)})
+    assert (asked["prompt"], asked["text"]) == ("Was ist das?", "Was ist das?")
 
 
 def test_replies_are_judged_by_the_refusals_of_the_pack(tmp_path: Path) -> None:

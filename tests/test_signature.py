@@ -106,7 +106,7 @@ def test_what_refine_started_from_is_in_the_signature(tmp_path: Path) -> None:
         path = tmp_path / f"{name}.jsonl"
         path.write_text(name[0], encoding="utf-8")
         made[name] = cell_signature(
-            spec_of(8, strategies=("refine",), refine_input=str(path)), load_pack("de")
+            spec_of(8, strategies=("refine",), given=(("refine", str(path)),)), load_pack("de")
         )
     assert diff_signatures(made["a"], made["b"]) == ["ask"]
     assert made["a"] == made["a again"]

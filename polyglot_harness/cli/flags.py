@@ -79,8 +79,9 @@ def teacher_flags(parser: argparse.ArgumentParser) -> None:
         help="instruct teachers in English, or in the language itself (default: en)",
     )  # fmt: skip
     group.add_argument(
-        "--refine_input", default=None, metavar="FILE.jsonl",
-        help="prompts and responses that the refine strategy improves (default: the pack's seeds)",
+        "--given", nargs="+", action=KeyValues, metavar="STRATEGY=FILE.jsonl", default=None,
+        help="what translate (English prompts), respond (prompts) or refine (prompts and "
+        "responses) start from in place of the pack's, e.g. respond=prompts-{lang}.jsonl",
     )  # fmt: skip
     group.add_argument(
         "--checks", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,

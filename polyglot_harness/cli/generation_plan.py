@@ -70,7 +70,7 @@ def _estimate(
     """Return documents, replies on disk, tokens in and out, US dollars expected and at most."""
     from polyglot_harness.lm.tally import estimate_tokens, price
     from polyglot_harness.stages import log_folder
-    from polyglot_harness.strategies.documents import documents, read_given
+    from polyglot_harness.strategies.documents import documents, given_path, read_given
 
     asked: list[dict[str, Any]] = documents(
         pack,
@@ -80,7 +80,7 @@ def _estimate(
         form=teacher.form,
         reply_format=teacher.reply_format,
         instruction_language=spec.instruction_language,
-        given=read_given(Path(spec.refine_input)) if spec.refine_input else None,
+        given=read_given(given_path(spec.given, strategy, pack.code), strategy),
     )
     system = estimate_tokens(spec.system_instruction) if spec.system_instruction else 0
     tokens_in = sum(estimate_tokens(d["text"]) for d in asked) / len(asked) + system

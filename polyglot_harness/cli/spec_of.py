@@ -18,7 +18,16 @@ from polyglot_harness.files import parse_record
 from polyglot_harness.intrinsic import check_metrics
 from polyglot_harness.languages import load_pack, pack_folders
 from polyglot_harness.lm.tally import Spending
-from polyglot_harness.spec import STRATEGIES, Checks, RunSpec, StudentCard, TeacherCard, pairs
+from polyglot_harness.spec import (
+    STRATEGIES,
+    Checks,
+    Pairs,
+    RunSpec,
+    StudentCard,
+    TeacherCard,
+    pairs,
+)
+from polyglot_harness.strategies.given import given_path
 from polyglot_harness.students import load_recipe, load_student
 from polyglot_harness.teachers import (
     load_teacher,
@@ -78,20 +87,27 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         include_path=args.include_path,
         chunk_size=given.get("chunk_size", 16),
         instruction_language=given.get("instruction_language", "en"),
-        refine_input=_refine_input(given, strategies),
+        given=_given(given.get("given"), strategies, languages),
         max_attempts=given.get("max_attempts", 1),
         checks=parse_record(Checks, given.get("checks") or {}, "--checks"),
         alpha=given.get("alpha", 0.5),
     )
 
 
-def _refine_input(given: dict[str, Any], strategies: tuple[str, ...]) -> str | None:
-    path = given.get("refine_input")
-    if path and "refine" not in strategies:
-        raise ConfigError("--refine_input goes with --strategies refine")
-    if path and not Path(path).is_file():
-        raise ConfigError(f"--refine_input {path}: no such file")
-    return str(path) if path else None
+def _given(
+    given: dict[str, str] | None, strategies: tuple[str, ...], languages: tuple[str, ...]
+) -> Pairs:
+    """Check ``--given``: strategies that are asked and start from prompts, and files."""
+    files = pairs(given or {})
+    able = [strategy for strategy in strategies if strategy != "generate"]
+    for strategy, _ in files:
+        if strategy not in able:
+            raise unknown_name("strategy of --given", strategy, able)
+        for code in languages:
+            path = given_path(files, strategy, code)
+            if path and not path.is_file():
+                raise ConfigError(f"--given {strategy}={path}: no such file")
+    return files
 
 
 def spending_of(args: argparse.Namespace, spec: RunSpec) -> Spending:

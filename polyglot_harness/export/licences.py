@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from polyglot_harness.export.collect import Part, Selection
 from polyglot_harness.languages import SEED_FILE
-from polyglot_harness.spec import Source
+from polyglot_harness.spec import Pairs, Source
+from polyglot_harness.strategies.given import given_path
 
 OTHER = "other"
 _HUB_IDS = {
@@ -45,18 +45,17 @@ def all_licences(selection: Selection) -> list[str]:
 
 def sources(selection: Selection) -> list[tuple[str, Source]]:
     """Return (language, source) of all that teachers were shown, each once."""
-    refined = selection.spec.refine_input
     found = {
         (part.pack.code, source): True
         for part in selection.parts
-        for source in _shown(part, refined)
+        for source in _shown(part, selection.spec.given)
     }
     return list(found)
 
 
-def _shown(part: Part, refined: str | None) -> tuple[Source, ...]:
-    if part.strategy == "refine" and refined:
-        return (Source(name=Path(refined).name, licence=""),)
+def _shown(part: Part, given: Pairs) -> tuple[Source, ...]:
     # a pack of someone else may call its seeds what it likes
     seeds = tuple(s for s in part.pack.sources if s.name == SEED_FILE) or part.pack.sources
+    if path := given_path(given, part.strategy, part.pack.code):
+        return (Source(name=path.name, licence=""), *seeds)
     return (ENGLISH, *seeds) if part.strategy == "translate" else seeds

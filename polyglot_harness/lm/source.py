@@ -6,14 +6,13 @@ request looks like (templates, chat form, settings), and documents pass through 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from polyglot_harness.lm.exchange import Request
 from polyglot_harness.lm.index import load_tasks, task_manager
 from polyglot_harness.spec import LanguagePack, RunSpec, TeacherCard, key_hash
 from polyglot_harness.strategies import REPLY_SCHEMA
-from polyglot_harness.strategies.documents import documents, read_given, stop_sequences
+from polyglot_harness.strategies.documents import documents, given_path, read_given, stop_sequences
 
 
 class Source:
@@ -25,20 +24,20 @@ class Source:
         """Load the lm-eval task of the language and strategy.
 
         Raises:
-            ConfigError: If it cannot be built, or the file of `spec.refine_input` is wrong.
+            ConfigError: If it cannot be built, or the file of `spec.given` is wrong.
         """
         self.task = f"polyglot_teach_{pack.code}_{strategy}"
         self._lm, self._pack, self._strategy, self._spec = lm, pack, strategy, spec
         self._form = teacher.form
         self._reply_format = teacher.reply_format
-        given = spec.refine_input if strategy == "refine" else None
-        self._given = read_given(Path(given)) if given else None
+        self._given = read_given(given_path(spec.given, strategy, pack.code), strategy)
         # one document: what is needed of the task is how it asks
         metadata = {
             "n": 1,
             "form": self._form,
             "packs": spec.include_path,
             "instruction_language": spec.instruction_language,
+            "reply_format": teacher.reply_format,
         }
         manager = task_manager([self.task], include_path=spec.include_path, metadata=metadata)
         self._task = load_tasks(manager, [self.task])["tasks"][self.task]

@@ -22,7 +22,7 @@ def load_documents(
     first: int = 0,
     reply_format: str | None = None,
     instruction_language: str = "en",
-    refine_input: str | None = None,
+    given: str | None = None,
     **_: Any,
 ) -> dict[str, Any]:
     """Build the documents of a teacher task; lm-eval calls it with the task's metadata.
@@ -37,7 +37,7 @@ def load_documents(
         first: Number of the first document.
         reply_format: ``json`` or ``labels``; None for what fits the form.
         instruction_language: ``en``, or ``own`` for instructions in the language.
-        refine_input: JSONL file of prompts and responses to refine; None for the seeds.
+        given: JSONL file of what the strategy starts from; None for what the pack has.
         _: Other metadata, such as the version and the model's arguments.
 
     Returns:
@@ -54,7 +54,7 @@ def load_documents(
         first=first,
         reply_format=reply_format,
         instruction_language=instruction_language,
-        given=read_given(Path(refine_input)) if refine_input and strategy == "refine" else None,
+        given=read_given(Path(given) if given else None, strategy),
     )
     return {"test": Dataset.from_list([{**row, "packs": packs or ""} for row in rows])}
 

@@ -17,7 +17,13 @@ from polyglot_harness.stages.students import (
     tasks_digest,
     train,
 )
-from polyglot_harness.stages.teaching import data_files, examples_of, generate, log_folder
+from polyglot_harness.stages.teaching import (
+    data_files,
+    examples_of,
+    generate,
+    given_sha256,
+    log_folder,
+)
 from polyglot_harness.stages.workshop import Done, Workshop
 
 __all__ = [
@@ -31,6 +37,7 @@ __all__ = [
     "evaluate",
     "examples_of",
     "generate",
+    "given_sha256",
     "log_folder",
     "measure_data",
     "recipe_identity",

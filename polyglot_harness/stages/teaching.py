@@ -26,6 +26,7 @@ from polyglot_harness.store import (
     stage_folder,
     verify_output,
 )
+from polyglot_harness.strategies.documents import given_path
 from polyglot_harness.teachers import is_served, shaping_args
 
 
@@ -90,9 +91,6 @@ def _replies_depend_on(teacher: TeacherCard, spec: RunSpec) -> list[Any]:
 
 
 def _inputs(teacher: TeacherCard, pack: LanguagePack, strategy: str, spec: RunSpec) -> Pairs:
-    refined = spec.refine_input if strategy == "refine" else None
-    if refined and not Path(refined).is_file():
-        raise ConfigError(f"--refine_input {refined}: no such file")
     return pairs(
         {
             "teacher": [*_replies_depend_on(teacher, spec), teacher.form, teacher.gen_kwargs],
@@ -100,7 +98,7 @@ def _inputs(teacher: TeacherCard, pack: LanguagePack, strategy: str, spec: RunSp
             "pack": pack_digest(pack),
             "templates": templates_digest(pack),
             "english": digest(english_prompts()) if strategy == "translate" else "",
-            "refine_input": file_sha256(Path(refined)) if refined else "",
+            "given": given_sha256(spec, strategy, pack.code),
             "strategy": strategy,
             "limit": spec.limit,
             "seed": spec.seed,
@@ -116,6 +114,18 @@ def _inputs(teacher: TeacherCard, pack: LanguagePack, strategy: str, spec: RunSp
             "versions": relevant("py3langid", "json_repair", "rapidfuzz"),
         }
     )
+
+
+def given_sha256(spec: RunSpec, strategy: str, code: str) -> str:
+    """Return the digest of the file that a strategy starts from in a language; "" for the pack's.
+
+    Raises:
+        ConfigError: If it is not there.
+    """
+    path = given_path(spec.given, strategy, code)
+    if path and not path.is_file():
+        raise ConfigError(f"--given {strategy}={path}: no such file")
+    return file_sha256(path) if path else ""
 
 
 def _judge(shop: Workshop, pack: LanguagePack) -> Judge:

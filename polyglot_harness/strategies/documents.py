@@ -16,7 +16,7 @@ from typing import Any
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.spec import STRATEGIES, LanguagePack, Seed, key_hash
 from polyglot_harness.strategies.checks import to_sentence_end
-from polyglot_harness.strategies.given import Given, given_of, read_given
+from polyglot_harness.strategies.given import Given, given_of, given_path, read_given
 from polyglot_harness.strategies.templates import (
     FORMS,
     Render,
@@ -25,7 +25,7 @@ from polyglot_harness.strategies.templates import (
     template_path,
 )
 
-__all__ = ["FORMS", "SHOTS", "Given", "documents", "read_given", "stop_sequences"]
+__all__ = ["FORMS", "SHOTS", "Given", "documents", "given_path", "read_given", "stop_sequences"]
 
 SHOTS = 3
 
@@ -55,7 +55,7 @@ def documents(
         reply_format: How generate and translate ask for prompt and response, ``json`` or
             ``labels``; None for JSON in the chat form and labels in the completion form.
         instruction_language: ``en``, or ``own`` for the pack's ``teach_templates.toml``.
-        given: What refine starts from, see `read_given`; None for the pack's seeds.
+        given: What the strategy starts from, see `read_given`; None for what the pack has.
 
     Returns:
         Dicts of strings: id, language, strategy, form, reply_format (``json``, ``labels`` or
@@ -75,7 +75,7 @@ def documents(
     reply_format = reply_format_of(strategy, form, reply_format)
     path = template_path(pack, strategy, form, instruction_language)
     render = renderer(path, form, strategy, reply_format)
-    if given is None or strategy != "refine":
+    if given is None:
         given = given_of(pack, strategy)
     order = _order(seed, pack.code, strategy, len(given))
     count = n if n is not None else (len(given) or len(pack.seeds))

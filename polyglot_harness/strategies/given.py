@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.files import jsonl_rows
 from polyglot_harness.languages import english_prompts
-from polyglot_harness.spec import LanguagePack
+from polyglot_harness.spec import LanguagePack, Pairs
 
 
 class Given(NamedTuple):
@@ -27,32 +27,48 @@ def given_of(pack: LanguagePack, strategy: str) -> Sequence[Any]:
     return english_prompts() if strategy == "translate" else pack.seeds
 
 
-def read_given(path: Path) -> tuple[Given, ...]:
-    """Read prompts with responses for the refine strategy from a JSONL file.
+def given_path(given: Pairs, strategy: str, language: str) -> Path | None:
+    """Return the file that a strategy starts from in a language; None for what the pack has."""
+    path = dict(given).get(strategy)
+    return Path(str(path).replace("{lang}", language)) if path else None
 
-    A line has ``prompt`` and ``response``, or ``messages`` with one user and one assistant message
-    (a system message before them is passed over). ``id`` is optional; other fields are ignored, so
-    the harness's own ``examples.jsonl`` will do.
+
+def read_given(path: Path | None, strategy: str) -> tuple[Given, ...] | None:
+    """Read what a strategy starts from out of a JSONL file.
+
+    A line has ``prompt`` (for translate an English one) and for refine ``response``; or
+    ``messages`` with one user and one assistant message (a system message before them is passed
+    over). ``id`` is optional; other fields are ignored, so the harness's own ``examples.jsonl``
+    will do.
+
+    Args:
+        path: The file; None for None.
+        strategy: The strategy.
 
     Raises:
         ConfigError: If a line has neither, or the file is missing or empty; file and line named.
     """
-    found = tuple(_given(row, f"{path}:{number}", number) for number, row in jsonl_rows(path))
+    if path is None:
+        return None
+    names = ("prompt", "response") if strategy == "refine" else ("prompt",)
+    found = tuple(
+        _given(row, names, f"{path}:{number}", number) for number, row in jsonl_rows(path)
+    )
     if not found:
         raise ConfigError(f"{path}: holds no examples")
     return found
 
 
-def _given(row: dict[str, Any], where: str, number: int) -> Given:
+def _given(row: dict[str, Any], names: tuple[str, ...], where: str, number: int) -> Given:
     fields = _turns(row["messages"], where) if "messages" in row else row
-    for name in ("prompt", "response"):
+    for name in names:
         value = fields.get(name)
         if not isinstance(value, str) or not value.strip():
             problem = "is missing" if value is None else "must be a text that is not empty"
             hint = ", and there is no 'messages'" if value is None else f", got {value!r:.60}"
             raise ConfigError(f"{where}: field {name!r} {problem}{hint}")
-    name = str(row.get("id") or f"given-{number:06d}")
-    return Given(name, fields["prompt"].strip(), fields["response"].strip())
+    key = str(row.get("id") or f"given-{number:06d}")
+    return Given(key, *(fields[name].strip() for name in names))
 
 
 def _turns(messages: Any, where: str) -> dict[str, Any]:
