@@ -24,6 +24,12 @@ class _Loop(asyncio.SelectorEventLoop):
         return super().time() - self.stood_still
 
 
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report as asyncio does, but not the interrupt that a task happened to meet: it was raised."""
+    if not isinstance(context.get("exception"), (KeyboardInterrupt, SystemExit)):
+        loop.default_exception_handler(context)
+
+
 class PulledLoop:
     """A loop to be run from outside, a piece at a time."""
 
@@ -36,6 +42,7 @@ class PulledLoop:
         if asyncio._get_running_loop() is not None:
             raise StageError("an event loop runs in this thread (a notebook?); use another thread")
         self.loop = _Loop()
+        self.loop.set_exception_handler(_report)
         self._wake: asyncio.Future[None] | None = None
         self._ran_at = time.monotonic()
 
