@@ -2,8 +2,8 @@
 
 MinHash signatures (Broder 1997, doi 10.1109/SEQUEN.1997.666900) in bands, for locality-sensitive
 hashing (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4); and bitmaps, from
-which an upper bound of the similarity follows (Sandes, Teodoro and Melo, arXiv 1711.07295). All in
-numpy, since results must not change with the version of a library.
+which an upper bound of the similarity follows (Sandes, Teodoro and Melo, arXiv 1711.07295). The
+signatures are rensa's; a change of its hashes could only change which candidates are compared.
 """
 
 from __future__ import annotations
