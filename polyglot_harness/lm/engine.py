@@ -84,8 +84,7 @@ class Engine:
 
     def _stream(self, attempt: int, todo: Iterable[int]) -> None:
         """Feed the backend continuously with what is not on disk."""
-        waiting: dict[int, Document] = {}
-        keys: dict[int, str] = {}
+        waiting: dict[int, tuple[str, Document]] = {}
 
         def requests() -> Iterator[Request]:
             for index in map(int, todo):
@@ -97,13 +96,12 @@ class Engine:
                     continue
                 if self._too_dear(len(waiting) + 1):
                     return
-                waiting[index], keys[index] = document, key
+                waiting[index] = key, document
                 yield request
 
         with closing(self.lm.stream_replies(requests())) as replies:
             for request, reply in replies:
-                document = waiting.pop(request.index)
-                self._keep([(request, keys.pop(request.index), document, reply)])
+                self._keep([(request, *waiting.pop(request.index), reply)])
         if waiting:
             raise StageError(f"{self.source.task}: {len(waiting)} of the requests got no reply")
 
@@ -114,12 +112,12 @@ class Engine:
         while chunk := list(islice(indices, self.chunk_size)):
             seed = self.source.seed(number, *([attempt] if attempt > 1 else []))
             chunked = [self._chunk_member(index, attempt, seed, chunk) for index in chunk]
-            missing = [member for member in chunked if not self._usable(member[1])]
-            if missing and not self.independent:
-                missing = chunked
-            for request, key, document in chunked:
-                if not missing or (self.independent and self._usable(key)):
-                    self._found(request.index, attempt, key, document)
+            whole = self.independent or all(self._stored(key) for _, key, _ in chunked)
+            missing = [
+                (request, key, document)
+                for request, key, document in chunked
+                if not (whole and self._found(request.index, attempt, key, document))
+            ]
             if missing:
                 if self._too_dear(len(missing)):
                     return
@@ -142,17 +140,18 @@ class Engine:
         request = self.source.request(document, index, attempt, seed)
         return request, digest([request_key(request), chunk]), document
 
-    def _usable(self, key: str) -> bool:
-        """Whether the log has a reply; the error of a server is none."""
+    def _stored(self, key: str) -> tuple[int, dict[str, Any]] | None:
+        """Return place and row of a reply in the log; the error of a server is none."""
         offset = self.log.find(key)
-        return offset >= 0 and not self.log.read(offset)["error"]
+        row = self.log.read(offset) if offset >= 0 else None
+        return (offset, row) if row and not row["error"] else None
 
     def _found(self, index: int, attempt: int, key: str, document: Document) -> bool:
         """Take a reply from the log, judged anew if it was judged by other checks."""
-        if not self._usable(key):
+        stored = self._stored(key)
+        if stored is None:
             return False
-        offset = self.log.find(key)
-        row = self.log.read(offset)
+        offset, row = stored
         if row["judge"] != self._judge_digest:
             reply = Reply(row["reply"], row["finish_reason"], row["tokens_in"], row["tokens_out"],
                           row["error"], row["tries"])  # fmt: skip
