@@ -80,6 +80,11 @@ def jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
+def storable(text: str) -> str:
+    """Return text with ``?`` for halves of surrogate pairs: servers send them, files hold none."""
+    return text.encode(errors="replace").decode()
+
+
 def json_line(row: Mapping[str, Any] | BaseModel) -> str:
     """Return a row or record as one line of JSON, with its line feed."""
     data = row.model_dump(mode="json") if isinstance(row, BaseModel) else row

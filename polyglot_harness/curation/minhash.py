@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rensa import RMinHash
 
 from polyglot_harness.curation.ngrams import Hashes, code_points, fold, mix, substring_hashes
+from polyglot_harness.files import storable
 
 SHINGLE = 5
 """Characters; a shorter text is its own only shingle."""
@@ -85,7 +86,7 @@ def rows_per_band(threshold: float) -> int:
 def _signature(text: str) -> Hashes:
     """Return the minimum of each permutation, shape (PERMUTATIONS,)."""
     sketch = RMinHash(num_perm=PERMUTATIONS, seed=SEED)
-    text = text.encode(errors="replace").decode()  # rensa takes no half of a surrogate pair
+    text = storable(text)  # rensa takes no half of a surrogate pair
     sketch.update([text[i : i + SHINGLE] for i in range(max(len(text) - SHINGLE + 1, 1))])
     return np.array(sketch.digest(), dtype=np.uint64)
 

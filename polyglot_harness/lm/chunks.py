@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from polyglot_harness.errors import StageError
-from polyglot_harness.lm.exchange import FinishReason, Reply, Request, storable
+from polyglot_harness.files import storable
+from polyglot_harness.lm.exchange import FinishReason, Reply, Request
 
 PLACEHOLDER = "LMEVAL_MODEL_NONE_ANSWER_PLACEHOLDER"
 """Variable of lm-eval: what its models of servers put where a server gave no text."""

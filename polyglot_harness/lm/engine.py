@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from polyglot_harness.errors import StageError
+from polyglot_harness.files import storable
 from polyglot_harness.lm.chunks import ask_chunk
-from polyglot_harness.lm.exchange import Reply, Request, Streaming, storable
+from polyglot_harness.lm.exchange import Reply, Request, Streaming
 from polyglot_harness.lm.judge import Judge
 from polyglot_harness.lm.reply_log import ReplyLog, request_key
 from polyglot_harness.lm.source import Source

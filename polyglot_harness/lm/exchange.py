@@ -61,8 +61,3 @@ class Streaming(Protocol):
         flight. What no request could pass (a wrong key, an unknown model, a dead server) raises a
         `HarnessError` after all replies that had arrived were yielded.
         """
-
-
-def storable(text: str) -> str:
-    """Return text with ``?`` for halves of surrogate pairs: servers send them, files hold none."""
-    return text.encode(errors="replace").decode()
