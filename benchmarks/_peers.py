@@ -6,14 +6,18 @@ installed in a virtual environment of its own, so that none decides the versions
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from _loopback import TASKS
+from _loopback import TASKS, Loopback, loopback
 
 ADAPTERS = Path(__file__).parent / "peers"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "polyglot-benchmarks"
@@ -32,6 +36,29 @@ class Job:
     """For all that it writes; given again to resume."""
     concurrency: int
     count: int
+
+
+@contextmanager
+def fresh_job(
+    prompts: Path, args: argparse.Namespace, *options: str, core: int
+) -> Iterator[tuple[Loopback, Job, Path]]:
+    """Start a server on a core; yield it, a job for it in a folder of its own, and a log file.
+
+    Args:
+        prompts: See `Job`.
+        args: latency, concurrency and count.
+        options: Further ones of the server.
+        core: The server's.
+    """
+    server_options = ("--latency", str(args.latency), "--language", LANGUAGE, *options)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        loopback(*server_options, core=core) as server,
+    ):
+        out = Path(folder) / "out"
+        out.mkdir()
+        job = Job(prompts, server.base_url, out, args.concurrency, args.count)
+        yield server, job, Path(folder) / "log"
 
 
 @dataclass(frozen=True)

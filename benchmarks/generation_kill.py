@@ -18,15 +18,13 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from _loopback import loopback
 from _peers import (
     ENVIRONMENT,
-    LANGUAGE,
     Harness,
-    Job,
     Peer,
     at_hand,
     delivered,
+    fresh_job,
     write_prompts,
 )
 from _timing import interleave, machine
@@ -38,15 +36,7 @@ FIELDS = ("in flight", "repeated", "never answered", "examples", "status")
 
 def kill_and_resume(tool: Peer | Harness, prompts: Path, args: argparse.Namespace) -> list[int]:
     """Kill a tool at half, run it again; return the numbers of `FIELDS`."""
-    options = ("--latency", str(args.latency), "--language", LANGUAGE)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        loopback(*options, core=SERVER_CORE) as server,
-    ):
-        out = Path(folder) / "out"
-        out.mkdir()
-        job = Job(prompts, server.base_url, out, args.concurrency, args.count)
-        log = Path(folder) / "log"
+    with fresh_job(prompts, args, core=SERVER_CORE) as (server, job, log):
         at_kill: dict[str, float] = {}
 
         def half() -> bool:
@@ -73,7 +63,7 @@ def kill_and_resume(tool: Peer | Harness, prompts: Path, args: argparse.Namespac
             int(at_kill["in_flight"]),
             int(stats["repeated"]),
             args.count - int(stats["distinct_answered"]),
-            delivered(tool, out),
+            delivered(tool, job.folder),
             status,
         ]
 

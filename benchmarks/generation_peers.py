@@ -34,16 +34,14 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from _loopback import loopback
 from _peers import (
     BARE,
     ENVIRONMENT,
-    LANGUAGE,
     Harness,
-    Job,
     Peer,
     at_hand,
     delivered,
+    fresh_job,
     install,
     write_prompts,
 )
@@ -78,16 +76,8 @@ class Run:
 
 def measure(tool: Peer | Harness, prompts: Path, args: argparse.Namespace) -> Run:
     """Run a tool once against a fresh server."""
-    options = ("--latency", str(args.latency), "--limited", str(args.limited),
-               "--language", LANGUAGE)  # fmt: skip
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        loopback(*options, core=SERVER_CORE) as server,
-    ):
-        out = Path(folder) / "out"
-        out.mkdir()
-        job = Job(prompts, server.base_url, out, args.concurrency, args.count)
-        log = Path(folder) / "log"
+    options = ("--limited", str(args.limited))
+    with fresh_job(prompts, args, *options, core=SERVER_CORE) as (server, job, log):
         run = watch(tool.command(job), log, core=CLIENT_CORE, env=ENVIRONMENT)
         stats = server.stats()
         if not stats["received"]:
@@ -105,7 +95,7 @@ def measure(tool: Peer | Harness, prompts: Path, args: argparse.Namespace) -> Ru
             cpu_all=run.cpu * per_1000,
             peak=run.peak,
             rate=stats["distinct_answered"] / ((last - first) or 1),
-            examples=delivered(tool, out),
+            examples=delivered(tool, job.folder),
             extra=int(stats["repeated"] + stats["limited"]),
             status=run.status,
         )
