@@ -27,7 +27,7 @@ from polyglot_harness.spec import (
     TeacherCard,
     pairs,
 )
-from polyglot_harness.strategies.given import given_path
+from polyglot_harness.strategies.given import given_file
 from polyglot_harness.students import load_recipe, load_student
 from polyglot_harness.teachers import (
     load_teacher,
@@ -104,9 +104,7 @@ def _given(
         if strategy not in able:
             raise unknown_name("strategy of --given", strategy, able)
         for code in languages:
-            path = given_path(files, strategy, code)
-            if path and not path.is_file():
-                raise ConfigError(f"--given {strategy}={path}: no such file")
+            given_file(files, strategy, code)
     return files
 
 

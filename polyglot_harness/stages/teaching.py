@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from polyglot_harness.errors import ConfigError
 from polyglot_harness.files import EXAMPLES, REJECTIONS, read_jsonl
 from polyglot_harness.languages import english_prompts, pack_digest, templates_digest
 from polyglot_harness.lm.judge import PARSER_VERSION, Judge
@@ -26,7 +25,7 @@ from polyglot_harness.store import (
     stage_folder,
     verify_output,
 )
-from polyglot_harness.strategies.documents import given_path
+from polyglot_harness.strategies.given import given_file
 from polyglot_harness.teachers import is_served, shaping_args
 
 
@@ -122,9 +121,7 @@ def given_sha256(spec: RunSpec, strategy: str, code: str) -> str:
     Raises:
         ConfigError: If it is not there.
     """
-    path = given_path(spec.given, strategy, code)
-    if path and not path.is_file():
-        raise ConfigError(f"--given {strategy}={path}: no such file")
+    path = given_file(spec.given, strategy, code)
     return file_sha256(path) if path else ""
 
 

@@ -33,6 +33,18 @@ def given_path(given: Pairs, strategy: str, language: str) -> Path | None:
     return Path(str(path).replace("{lang}", language)) if path else None
 
 
+def given_file(given: Pairs, strategy: str, language: str) -> Path | None:
+    """Return what `given_path` does, if it is there.
+
+    Raises:
+        ConfigError: If it is not.
+    """
+    path = given_path(given, strategy, language)
+    if path and not path.is_file():
+        raise ConfigError(f"--given {strategy}={path}: no such file")
+    return path
+
+
 def read_given(path: Path | None, strategy: str) -> tuple[Given, ...] | None:
     """Read what a strategy starts from out of a JSONL file.
 
