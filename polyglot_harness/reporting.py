@@ -40,5 +40,29 @@ class Quiet:
         """Report nothing."""
 
 
+class Within:
+    """Reports the parts of a stage in the note of its own progress."""
+
+    def __init__(self, progress: Progress, done: int, total: int) -> None:
+        """Report to `progress` of a stage of which so many parts are done."""
+        self._tell = progress
+        self._done, self._total = done, total
+
+    def stage(self, title: str, total: int | None = None) -> AbstractContextManager[Progress]:
+        """Report a part."""
+
+        def progress(done: int, total: int, note: str = "") -> None:
+            self._tell(self._done, self._total, f"{title} {done}/{total} {note}".rstrip())
+
+        self._tell(self._done, self._total, title)
+        return nullcontext(progress)
+
+    def reused(self, title: str) -> None:
+        """Report nothing."""
+
+    def failed(self, title: str, error: Exception) -> None:
+        """Report nothing."""
+
+
 def ignore(done: int, total: int, note: str = "") -> None:
     """Hear nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from polyglot_harness import __version__
-from polyglot_harness.intrinsic import METRICS_VERSION
+from polyglot_harness.intrinsic import depends_on
 from polyglot_harness.languages import pack_digest, templates_digest
 from polyglot_harness.lm.judge import PARSER_VERSION
 from polyglot_harness.signature import format_signature
@@ -21,7 +21,10 @@ SHORT = {"generate": "gen", "translate": "tr", "respond": "resp", "refine": "ref
 
 def cell_signature(spec: RunSpec, pack: LanguagePack) -> str:
     """Return e.g. ``lang:de|strat:gen+tr+resp|n:24|seed:7|...`` (the teacher is not part of it)."""
-    measured = [METRICS_VERSION, spec.metrics, spec.metric_limit, spec.perplexity_model]
+    measured = [
+        [metric, {k: v for k, v in depends_on(metric, spec, pack).items() if k != "versions"}]
+        for metric in spec.metrics
+    ]
     asked = [
         spec.gen_kwargs, spec.system_instruction, spec.apply_chat_template,
         spec.instruction_language, spec.max_attempts, PARSER_VERSION,

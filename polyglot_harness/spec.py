@@ -200,8 +200,23 @@ class RunSpec(Record):
     """Items per student task; None for all."""
     metrics: tuple[str, ...]
     metric_limit: int | None = Field(None, ge=1)
-    """Examples per cell that the perplexity model reads; None for all."""
+    """Examples per cell that metrics with a language model read; None for all."""
+    embedder: str = "multilingual-e5-small"
+    """What makes vectors of texts: see `intrinsic.embedders`."""
     perplexity_model: str
+    perplexity_form: Literal["plain", "chat"] = "plain"
+    """``chat`` puts prompt and response into the model's chat template."""
+    perplexity_max_length: int | None = Field(None, ge=8)
+    """Tokens of prompt and response that are read; None for what the model bears."""
+    judges: tuple[TeacherCard, ...] = ()
+    """Language models that score examples by a rubric; two or more show how far they agree."""
+    judge_attempts: int = Field(3, ge=1)
+    """How often a judge is asked while its judgement cannot be read."""
+    reward_model: str = ""
+    """Sequence-classification model of one label: a local path or a model of the hub."""
+    comet_models: tuple[str, ...] = ()
+    """COMET models, by name or checkpoint file; those that need a reference skip examples
+    without one."""
     batch_size: str = "8"
     device: str | None = None
     apply_chat_template: bool | None = None
@@ -260,6 +275,9 @@ class Measurement(Record):
     """None where it could not be measured; never a partial mean."""
     stderr: float | None
     n: int
+    low: float | None = None
+    """Bounds of the 95 % interval (see `intrinsic.estimate`); None where there is none."""
+    high: float | None = None
     params: Pairs = ()
 
 

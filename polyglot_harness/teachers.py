@@ -48,7 +48,9 @@ def load_teacher(name: str) -> TeacherCard:
     return card
 
 
-def teacher_from_flags(model: str, model_args: dict[str, Any]) -> TeacherCard:
+def teacher_from_flags(
+    model: str, model_args: dict[str, Any], flag: str = "--teacher"
+) -> TeacherCard:
     """Make a card of ``--teacher MODEL_TYPE --teacher_args ...``.
 
     A model with a chat template is instructed, one without is shown examples; which one it is
@@ -60,12 +62,12 @@ def teacher_from_flags(model: str, model_args: dict[str, Any]) -> TeacherCard:
     source = str(args.get("pretrained") or args.get("model") or "")
     if not source:
         raise ConfigError(
-            f"--teacher {model} needs --teacher_args pretrained=... (or model=... for a server)"
+            f"{flag} {model} needs {flag}_args pretrained=... (or model=... for a server)"
         )
     defaults = {"name": source.rstrip("/").split("/")[-1], "form": "chat"}
     data = {**defaults, **fields, "model": model, "model_args": pairs(args)}
-    card = parse_record(TeacherCard, data, "--teacher_args")
-    _refuse_secrets(card, "--teacher_args")
+    card = parse_record(TeacherCard, data, f"{flag}_args")
+    _refuse_secrets(card, f"{flag}_args")
     return card
 
 
@@ -106,7 +108,10 @@ def without_secrets(args: Pairs) -> Pairs:
 
 def storable(spec: RunSpec) -> RunSpec:
     """Return the spec as it may be written to a file."""
-    teachers = tuple(
-        t.model_copy(update={"model_args": without_secrets(t.model_args)}) for t in spec.teachers
+    return spec.model_copy(
+        update={"teachers": _redacted(spec.teachers), "judges": _redacted(spec.judges)}
     )
-    return spec.model_copy(update={"teachers": teachers})
+
+
+def _redacted(cards: tuple[TeacherCard, ...]) -> tuple[TeacherCard, ...]:
+    return tuple(c.model_copy(update={"model_args": without_secrets(c.model_args)}) for c in cards)

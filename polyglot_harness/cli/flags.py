@@ -18,10 +18,12 @@ from polyglot_harness.cli.values import (
 DEFAULT_STUDENT = "smollm2-135m"
 DEFAULT_RECIPE = "demo"
 DEFAULT_METRICS = (
-    "acceptance_rate", "distinct_ri", "perplexity", "length", "language_fidelity", "known_words",
+    "acceptance_rate", "format", "length", "language_fidelity", "code_switching", "known_words",
+    "repetition", "lexical_diversity", "distinct_ri", "vendi", "perplexity",
 )  # fmt: skip
 DEFAULT_STRATEGIES = ("generate", "translate", "respond")
 DEFAULT_PERPLEXITY_MODEL = "gemma-3-270m"
+DEFAULT_EMBEDDER = "multilingual-e5-small"
 
 
 def teacher_flags(parser: argparse.ArgumentParser) -> None:
@@ -140,15 +142,51 @@ def metric_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("intrinsic metrics")
     group.add_argument(
         "--metrics", nargs="+", action=Names, metavar="NAME", default=DEFAULT_METRICS,
-        help="see: ls metrics (default: all)",
+        help="see: ls metrics (default: those that need no judge, reward model or COMET)",
     )  # fmt: skip
     group.add_argument(
         "--metric_limit", type=positive, default=None, metavar="N",
-        help="examples per teacher and language that the perplexity model reads (default: all)",
+        help="examples per teacher and language that metrics with a language model read "
+        "(default: all)",
+    )  # fmt: skip
+    group.add_argument(
+        "--embedder", default=DEFAULT_EMBEDDER, metavar="NAME",
+        help="vectors for distinct_ri and vendi: multilingual-e5-small (embedded), "
+        "sentence-transformers:MODEL, vllm:MODEL, or openai:MODEL@BASE_URL for a server (default: "
+        "%(default)s)",
     )  # fmt: skip
     group.add_argument(
         "--perplexity_model", default=DEFAULT_PERPLEXITY_MODEL, metavar="MODEL",
         help="base LM for perplexity: embedded name, path or hub name (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--perplexity_form", choices=("plain", "chat"), default="plain",
+        help="chat: prompt and response in the model's chat template (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--perplexity_max_length", type=positive, default=None, metavar="N",
+        help="tokens of prompt and response that are read (default: what the model bears)",
+    )  # fmt: skip
+    group.add_argument(
+        "--judge", nargs="+", action=Names, metavar="NAME", default=None,
+        help="judges of the metrics rubric and difficulty: teacher cards, TOML files, or one "
+        "lm-eval model type with --judge_args; two or more show how far they agree",
+    )  # fmt: skip
+    group.add_argument(
+        "--judge_args", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
+        help="arguments of the judge's model type, e.g. model=...,base_url=...",
+    )  # fmt: skip
+    group.add_argument(
+        "--judge_attempts", type=positive, default=3, metavar="N",
+        help="ask so often while a judgement cannot be read (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--reward_model", default="", metavar="MODEL",
+        help="sequence-classification model of the metric reward: path or hub name",
+    )  # fmt: skip
+    group.add_argument(
+        "--comet_model", nargs="+", action=Names, metavar="MODEL", default=(),
+        help="COMET models of the metric comet: names or checkpoint files",
     )  # fmt: skip
 
 

@@ -37,7 +37,8 @@ def execute(args: argparse.Namespace) -> int:
     code = one_language(args)
     shop = workshop(args)
     pack = load_pack(code, args.include_path)
-    done = stages.measure_data(shop, "data", pack, [_files(path) for path in args.data])
+    data = stages.stage_data(shop.spec, code, [_files(path) for path in args.data])
+    done = stages.measure_data(shop, "data", pack, data)
     table = Table(title=f"{code}: {', '.join(str(p) for p in args.data)}")
     for column in ("metric", "value", "± stderr", "n"):
         table.add_column(column, justify="left" if column == "metric" else "right")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from polyglot_harness.cli.flags import (
+    DEFAULT_EMBEDDER,
     DEFAULT_METRICS,
     DEFAULT_PERPLEXITY_MODEL,
     DEFAULT_STRATEGIES,
@@ -15,7 +17,7 @@ from polyglot_harness.cli.flags import (
 )
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record
-from polyglot_harness.intrinsic import check_metrics
+from polyglot_harness.intrinsic import JUDGED, check_metrics
 from polyglot_harness.languages import load_pack, pack_folders
 from polyglot_harness.lm.tally import Spending
 from polyglot_harness.spec import (
@@ -79,7 +81,14 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         eval_limit=given.get("eval_limit"),
         metrics=metrics,
         metric_limit=given.get("metric_limit"),
+        embedder=given.get("embedder", DEFAULT_EMBEDDER),
         perplexity_model=perplexity_model,
+        perplexity_form=given.get("perplexity_form", "plain"),
+        perplexity_max_length=given.get("perplexity_max_length"),
+        judges=judges_of(given),
+        judge_attempts=given.get("judge_attempts", 3),
+        reward_model=given.get("reward_model", ""),
+        comet_models=given.get("comet_model", ()),
         batch_size=args.batch_size,
         device=args.device,
         apply_chat_template=given.get("apply_chat_template"),
@@ -150,15 +159,37 @@ def teachers_of(given: dict[str, Any]) -> tuple[TeacherCard, ...]:
             )
         else:
             return ()
-    if given.get("teacher_args") is None:
-        cards = tuple(load_teacher(name) for name in names)
-    elif len(names) != 1:
-        raise ConfigError("--teacher_args goes with one --teacher, an lm-eval model type")
-    else:
-        cards = (teacher_from_flags(names[0], given["teacher_args"]),)
+    cards = _cards("--teacher", names, given.get("teacher_args"))
     if given.get("concurrency") is None:
         return cards
     return tuple(with_concurrency(card, given["concurrency"]) for card in cards)
+
+
+def judges_of(given: dict[str, Any]) -> tuple[TeacherCard, ...]:
+    """Return the cards that ``--judge`` and ``--judge_args`` stand for.
+
+    Raises:
+        ConfigError: If a metric needs a judge and there is none.
+    """
+    needing = [m for m in given.get("metrics", ()) if m in JUDGED]
+    names, args = given.get("judge"), given.get("judge_args")
+    if names is None and args is None:
+        if needing:
+            raise ConfigError(
+                f"--metrics {needing[0]} needs --judge: a card ({', '.join(teacher_names())}) or "
+                "an lm-eval model type with --judge_args"
+            )
+        return ()
+    return _cards("--judge", names or ("hf",), args)
+
+
+def _cards(flag: str, names: Sequence[str], args: dict[str, Any] | None) -> tuple[TeacherCard, ...]:
+    """Return cards by name, or the one of a model type with its arguments."""
+    if args is None:
+        return tuple(load_teacher(name) for name in names)
+    if len(names) != 1:
+        raise ConfigError(f"{flag}_args goes with one {flag}, an lm-eval model type")
+    return (teacher_from_flags(names[0], args, flag),)
 
 
 def student_of(given: dict[str, Any]) -> StudentCard:

@@ -125,7 +125,9 @@ def _measurements(
     shop: Workshop, name: str, pack: LanguagePack, parts: Sequence[Part]
 ) -> tuple[Measurement, ...]:
     try:
-        done = stages.measure_data(shop, name, pack, [(p.examples, p.rejections) for p in parts])
+        files = [(p.examples, p.rejections) for p in parts]
+        data = stages.stage_data(shop.spec, pack.code, files)
+        done = stages.measure_data(shop, name, pack, data)
     except StageError:
         return ()
     return done.record.measurements

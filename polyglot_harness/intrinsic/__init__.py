@@ -1,6 +1,10 @@
 """Numbers of the data themselves: one metric a file, found by name.
 
-Each metric is a function of `MeasureInput` to `Measurement`s; it is imported when it is used.
+A metric is a module with ``measure(data, values)`` that returns a tuple of `Measurement`s. It goes
+through the samples block by block, adds what it finds of each to `values`, and returns its
+measurements. It may have ``depends_on(spec, pack)``: settings that change its numbers, for its
+digest (those under ``versions`` are no part of a run's signature); and a ``VERSION``, raised when
+its numbers change (1 without). It is imported when it is used.
 """
 
 from __future__ import annotations
@@ -8,39 +12,66 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from polyglot_harness.errors import unknown_name
-from polyglot_harness.spec import Example, LanguagePack, Measurement, Rejection
+from polyglot_harness.intrinsic.samples import Data
+from polyglot_harness.intrinsic.values import Values
+from polyglot_harness.spec import LanguagePack, Measurement, RunSpec, TeacherCard
+
+Part = Literal["prompt", "response"]
 
 
 @dataclass(frozen=True)
 class MeasureInput:
-    """What a metric may look at."""
+    """What a metric may look at. Models are loaded when their function is first called."""
 
     pack: LanguagePack
-    examples: tuple[Example, ...]
-    """Accepted examples of one teacher in one language, all strategies."""
-    rejections: tuple[Rejection, ...]
-    embedder: Callable[[], Any]
-    """Loads the sentence embedder when first called."""
+    data: Data
+    """Accepted examples of one teacher in one language, all strategies; or data of others."""
+    spec: RunSpec
+    """Settings of the metrics."""
+    vectors: Callable[[Part], NDArray[np.float32]]
+    """Unit vectors of all prompts or responses, [n, d], mapped from the disk."""
     perplexity_lm: Callable[[], Any]
-    """Loads the base LM when first called."""
-    limit: int | None = None
-    """At most so many examples for metrics that run a language model; None for all."""
+    """The base LM, an lm-eval ``LM``."""
+    judge_lm: Callable[[TeacherCard], Any]
+    """The lm-eval ``LM`` of a judge."""
+    judgements: Callable[[TeacherCard], Path]
+    """The folder where all replies of a judge are kept."""
     progress: Callable[[int, int], None] = lambda done, total: None
+    """Told of the samples that are done, and of their number."""
 
 
-METRICS_VERSION = 1
-"""Raised when a metric changes its numbers, so that they are computed again."""
 METRICS = {
-    "acceptance_rate": "polyglot_harness.intrinsic.acceptance",
-    "distinct_ri": "polyglot_harness.intrinsic.distinct_ri",
-    "known_words": "polyglot_harness.intrinsic.known_words",
-    "language_fidelity": "polyglot_harness.intrinsic.fidelity",
-    "length": "polyglot_harness.intrinsic.length",
-    "perplexity": "polyglot_harness.intrinsic.perplexity",
+    name: f"polyglot_harness.intrinsic.{name}"
+    for name in (
+        "acceptance_rate",
+        "format",
+        "length",
+        "known_words",
+        "language_fidelity",
+        "code_switching",
+        "repetition",
+        "lexical_diversity",
+        "translationese",
+        "distinct_ri",
+        "vendi",
+        "perplexity",
+        "rubric",
+        "difficulty",
+        "reward",
+        "translation_overlap",
+        "comet",
+    )
 }
+
+JUDGED = ("rubric", "difficulty")
+"""Metrics that need a judge."""
 
 
 def check_metrics(names: tuple[str, ...]) -> None:
@@ -55,21 +86,14 @@ def describe(name: str) -> str:
     return (importlib.import_module(METRICS[name]).__doc__ or "").strip().split("\n")[0]
 
 
-def measure(names: tuple[str, ...], data: MeasureInput) -> tuple[Measurement, ...]:
-    """Compute metrics in the order of `names`."""
-    check_metrics(names)
-    found: list[Measurement] = []
-    for name in names:
-        found += importlib.import_module(METRICS[name]).measure(data)
-    return tuple(found)
+def depends_on(name: str, spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
+    """Return what a metric's numbers depend on beside the data, for a digest."""
+    module = importlib.import_module(METRICS[name])
+    settings = module.depends_on(spec, pack) if hasattr(module, "depends_on") else {}
+    return {"version": getattr(module, "VERSION", 1), "language": pack.code, **settings}
 
 
-def mean_measurement(name: str, language: str, values: list[float]) -> Measurement:
-    """Return the mean of per-example values with its standard error."""
-    n = len(values)
-    if n == 0:
-        return Measurement(name=name, language=language, value=None, stderr=None, n=0)
-    mean = sum(values) / n
-    variance = sum((v - mean) ** 2 for v in values) / (n - 1) if n > 1 else None
-    stderr = None if variance is None else (variance / n) ** 0.5
-    return Measurement(name=name, language=language, value=mean, stderr=stderr, n=n)
+def measure(name: str, data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
+    """Compute one metric."""
+    found: tuple[Measurement, ...] = importlib.import_module(METRICS[name]).measure(data, values)
+    return found

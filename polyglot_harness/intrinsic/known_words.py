@@ -6,13 +6,17 @@ list or without spaces between words (ja).
 
 from __future__ import annotations
 
-from polyglot_harness.intrinsic import MeasureInput, mean_measurement
+from polyglot_harness.intrinsic import MeasureInput
+from polyglot_harness.intrinsic.estimate import mean
+from polyglot_harness.intrinsic.samples import blocks
+from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.lexicon import known_word_share
 from polyglot_harness.spec import Measurement
 
 
-def measure(data: MeasureInput) -> tuple[Measurement, ...]:
+def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
     """Return ``known_words``."""
-    shares = [known_word_share(e.response, data.pack.code) for e in data.examples]
-    values = [share for share in shares if share is not None]
-    return (mean_measurement("known_words", data.pack.code, values),)
+    for block in blocks(data.data, values.rows):
+        values.add(known_words=[known_word_share(s.response, data.pack.code) for s in block])
+        data.progress(values.rows, len(data.data))
+    return (mean("known_words", data.pack.code, values, "known_words"),)

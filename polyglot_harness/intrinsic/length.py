@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from polyglot_harness.intrinsic import MeasureInput, mean_measurement
+from polyglot_harness.intrinsic import MeasureInput
+from polyglot_harness.intrinsic.estimate import mean
+from polyglot_harness.intrinsic.samples import blocks
+from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.spec import LanguagePack, Measurement
 
 
-def measure(data: MeasureInput) -> tuple[Measurement, ...]:
+def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
     """Return ``prompt_length`` and ``response_length``."""
-    return tuple(
-        mean_measurement(f"{part}_length", data.pack.code, values)
-        for part, values in (
-            ("prompt", [length(e.prompt, data.pack) for e in data.examples]),
-            ("response", [length(e.response, data.pack) for e in data.examples]),
+    for block in blocks(data.data, values.rows):
+        values.add(
+            prompt_length=[length(s.prompt, data.pack) for s in block],
+            response_length=[length(s.response, data.pack) for s in block],
         )
-    )
+        data.progress(values.rows, len(data.data))
+    names = ("prompt_length", "response_length")
+    return tuple(mean(name, data.pack.code, values, name) for name in names)
 
 
 def length(text: str, pack: LanguagePack) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from polyglot_harness.errors import StageError
 from polyglot_harness.files import jsonl_rows, write_jsonl
-from polyglot_harness.intrinsic import mean_measurement
+from polyglot_harness.intrinsic.estimate import mean_of
 from polyglot_harness.lm.chunks import seed_everything
 from polyglot_harness.lm.index import load_tasks, task_manager
 from polyglot_harness.reporting import Progress, ignore
@@ -78,9 +78,7 @@ def evaluate(
         for item, score in items[name].items()
     ]
     write_jsonl(folder / ITEMS, rows)
-    return tuple(
-        mean_measurement(name, language, list(items[name].values())) for name in sorted(items)
-    )
+    return tuple(mean_of(name, language, list(items[name].values())) for name in sorted(items))
 
 
 def read_items(path: Path) -> dict[str, dict[str, float]]:

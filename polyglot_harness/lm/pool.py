@@ -16,6 +16,7 @@ class ModelPool:
         """Begin empty."""
         self._key = ""
         self._lm: Any = None
+        self._embedder_name = ""
         self._embedder: Any = None
 
     def lm(
@@ -31,12 +32,13 @@ class ModelPool:
             self._key = key
         return self._lm
 
-    def embedder(self) -> Any:
-        """Return the embedder."""
-        if self._embedder is None:
-            from polyglot_harness.models.embed import Embedder
+    def embedder(self, name: str) -> Any:
+        """Return the embedder of a name, loading it if it is not the one in memory."""
+        from polyglot_harness.intrinsic.embedders import load_embedder
 
-            self._embedder = Embedder()
+        if name != self._embedder_name:
+            self._embedder, self._embedder_name = None, ""
+            self._embedder, self._embedder_name = load_embedder(name), name
         return self._embedder
 
     def release(self) -> None:

@@ -23,6 +23,7 @@ from polyglot_harness.stages.teaching import (
     generate,
     given_sha256,
     log_folder,
+    stage_data,
 )
 from polyglot_harness.stages.workshop import Done, Workshop
 
@@ -41,6 +42,7 @@ __all__ = [
     "log_folder",
     "measure_data",
     "recipe_identity",
+    "stage_data",
     "student_identity",
     "student_tasks",
     "tasks_digest",

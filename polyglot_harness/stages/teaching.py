@@ -7,16 +7,19 @@ pack. The stage, which sorts the replies into examples and rejections, depends o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from polyglot_harness.files import EXAMPLES, REJECTIONS, read_jsonl
+from polyglot_harness.intrinsic.samples import StageData
 from polyglot_harness.languages import english_prompts, pack_digest, templates_digest
 from polyglot_harness.lm.judge import PARSER_VERSION, Judge
+from polyglot_harness.provenance import relevant
 from polyglot_harness.reporting import Progress
 from polyglot_harness.spec import Example, LanguagePack, Pairs, RunSpec, TeacherCard, digest, pairs
 from polyglot_harness.stages.students import student_tasks, tasks_digest
-from polyglot_harness.stages.workshop import Done, Workshop, identity, relevant
+from polyglot_harness.stages.workshop import Done, Workshop, identity
 from polyglot_harness.store import (
     RECORD,
     Result,
@@ -25,7 +28,7 @@ from polyglot_harness.store import (
     stage_folder,
     verify_output,
 )
-from polyglot_harness.strategies.given import given_file
+from polyglot_harness.strategies.given import given_file, given_path, read_given
 from polyglot_harness.teachers import is_served, shaping_args
 
 
@@ -75,10 +78,10 @@ def _reopen(folder: Path, inputs: Pairs) -> None:
 def log_folder(root: Path, teacher: TeacherCard, code: str, strategy: str, spec: RunSpec) -> Path:
     """Return where all replies of a teacher in one language by one strategy are kept."""
     key = f"{teacher.name}-{code}-{strategy}"
-    return stage_folder(root, "replies", key, pairs({"teacher": _replies_depend_on(teacher, spec)}))
+    return stage_folder(root, "replies", key, pairs({"teacher": replies_depend_on(teacher, spec)}))
 
 
-def _replies_depend_on(teacher: TeacherCard, spec: RunSpec) -> list[Any]:
+def replies_depend_on(teacher: TeacherCard, spec: RunSpec) -> list[Any]:
     """Return what decides the replies beside the requests themselves."""
     args = {k: identity(v) if k == "pretrained" else v for k, v in shaping_args(teacher)}
     here: Pairs = ()
@@ -92,7 +95,7 @@ def _replies_depend_on(teacher: TeacherCard, spec: RunSpec) -> list[Any]:
 def _inputs(teacher: TeacherCard, pack: LanguagePack, strategy: str, spec: RunSpec) -> Pairs:
     return pairs(
         {
-            "teacher": [*_replies_depend_on(teacher, spec), teacher.form, teacher.gen_kwargs],
+            "teacher": [*replies_depend_on(teacher, spec), teacher.form, teacher.gen_kwargs],
             "reply_format": teacher.reply_format,
             "pack": pack_digest(pack),
             "templates": templates_digest(pack),
@@ -144,6 +147,13 @@ def _judge(shop: Workshop, pack: LanguagePack) -> Judge:
 def examples_of(done: Done) -> tuple[Example, ...]:
     """Read the accepted examples of a generate stage, checked against its record."""
     return read_jsonl(verify_output(done.folder, done.record, EXAMPLES), Example)
+
+
+def stage_data(spec: RunSpec, code: str, files: Sequence[tuple[Path, Path | None]]) -> StageData:
+    """Return the data of generate stages of one language, to be measured."""
+    given = read_given(given_path(spec.given, "translate", code), "translate")
+    sources = {p.id: (p.prompt, "") for p in given or english_prompts()}
+    return StageData(tuple(files), sources)
 
 
 def data_files(done: Done) -> tuple[Path, Path]:

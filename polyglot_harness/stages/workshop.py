@@ -9,9 +9,8 @@ from typing import Any
 from polyglot_harness.errors import StageError
 from polyglot_harness.lm.pool import ModelPool
 from polyglot_harness.lm.tally import Spending
-from polyglot_harness.provenance import versions
 from polyglot_harness.reporting import Reporter
-from polyglot_harness.spec import Pairs, RunSpec, StageRecord, pairs
+from polyglot_harness.spec import Pairs, RunSpec, StageRecord
 from polyglot_harness.store import Result, complete_record, hold, run_stage, stage_folder
 
 
@@ -68,8 +67,3 @@ def identity(name: str) -> str:
     from polyglot_harness.lm.load import model_identity
 
     return model_identity(str(name))
-
-
-def relevant(*names: str) -> Pairs:
-    """Return the versions of those of the packages that are installed."""
-    return pairs({name: version for name, version in versions().items() if name in names})
