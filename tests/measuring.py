@@ -92,6 +92,5 @@ def measured(
 ) -> tuple[dict[str, Measurement], Values]:
     """Compute a metric in a folder; return its measurements by name, and the values."""
     folder.mkdir(parents=True, exist_ok=True)
-    values = Values.resume(folder)
-    found = measure(metric, data, values)
-    return {m.name: m for m in found}, values
+    found = measure(metric, data, folder)
+    return {m.name: m for m in found}, Values(folder)

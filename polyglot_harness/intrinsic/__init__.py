@@ -3,8 +3,9 @@
 A metric is a module with ``measure(data, values)`` that returns a tuple of `Measurement`s. It goes
 through the samples block by block, adds what it finds of each to `values`, and returns its
 measurements. It may have ``depends_on(spec, pack)``: settings that change its numbers, for its
-digest (those under ``versions`` are no part of a run's signature); and a ``VERSION``, raised when
-its numbers change (1 without). It is imported when it is used.
+digest (those under ``versions`` are no part of a run's signature); a ``VERSION``, raised when its
+numbers change (1 without); and a ``BLOCK``, where it adds fewer values at once than
+`samples.BLOCK`, because they are dear. It is imported when it is used.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyglot_harness.errors import unknown_name
-from polyglot_harness.intrinsic.samples import Data
+from polyglot_harness.intrinsic.samples import BLOCK, Data
 from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.spec import LanguagePack, Measurement, RunSpec, TeacherCard
 
@@ -93,7 +94,9 @@ def depends_on(name: str, spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
     return {"version": getattr(module, "VERSION", 1), "language": pack.code, **settings}
 
 
-def measure(name: str, data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
-    """Compute one metric."""
-    found: tuple[Measurement, ...] = importlib.import_module(METRICS[name]).measure(data, values)
+def measure(name: str, data: MeasureInput, folder: Path) -> tuple[Measurement, ...]:
+    """Compute one metric; what an interrupted run left of its values in the folder is kept."""
+    module = importlib.import_module(METRICS[name])
+    values = Values.resume(folder, getattr(module, "BLOCK", BLOCK))
+    found: tuple[Measurement, ...] = module.measure(data, values)
     return found

@@ -3,16 +3,17 @@
 Standard errors are exact. Intervals are 95 % percentile intervals of a Poisson bootstrap over
 examples (Chamandy et al. 2012, "Estimating uncertainty for massive data streams"): in each of
 `RESAMPLES` resamples an example counts a Poisson(1) number of times, so a resample is a sum over
-the stream and needs no second look at it. The weights of the i-th example are the same for each
-metric and each data set: what two metrics say of one example stays together. Shares of yes and no
-get Wilson's interval instead (Wilson 1927), for a bootstrap calls 0 of 5 certain.
+the stream. The weights of the i-th example are the same for each metric and each data set: what two
+metrics say of one example stays together. Of more than `UNITS` examples, groups of consecutive ones
+are drawn instead, which leaves the interval as wide as it was and bounds its cost. Shares of yes
+and no get Wilson's interval (Wilson 1927), for a bootstrap calls 0 of 5 certain.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.spec import Measurement, Pairs
 
 RESAMPLES = 1000
+UNITS = 16 * BLOCK
+"""At most so many examples, or groups of them, are drawn."""
 LEVEL = 0.95
 Floats = NDArray[np.float64]
 Blocks = Callable[[], Iterable[Floats]]
@@ -155,10 +158,24 @@ def _with_counts(block: Floats) -> Floats:
 def _resampled(blocks: Blocks) -> Floats:
     """Return the ratio of the two columns' sums in each resample; NaN where nothing was drawn."""
     sums = np.zeros((RESAMPLES, 2))
-    for number, block in enumerate(blocks()):
-        sums += weights(number)[:, : len(block)] @ block
+    units = _units(blocks)
+    for number, start in enumerate(range(0, len(units), BLOCK)):
+        unit = units[start : start + BLOCK]
+        sums += weights(number)[:, : len(unit)].astype(float) @ unit
     with np.errstate(invalid="ignore", divide="ignore"):
         return sums[:, 0] / sums[:, 1]
+
+
+def _units(blocks: Blocks) -> Floats:
+    """Return the rows, or the sums of groups of consecutive ones: [at most UNITS, 2]."""
+    rows = sum(len(block) for block in blocks())
+    size = max(1, math.ceil(rows / UNITS))
+    units = np.zeros((math.ceil(rows / size), 2))
+    first = 0
+    for block in blocks():
+        np.add.at(units, np.arange(first, first + len(block)) // size, block)
+        first += len(block)
+    return units
 
 
 def _interval(resampled: Floats) -> tuple[float, float]:
@@ -167,15 +184,12 @@ def _interval(resampled: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def weights(number: int) -> Floats:
+@lru_cache(maxsize=UNITS // BLOCK)
+def weights(number: int) -> NDArray[np.uint8]:
     """Return how often each example of a block counts in each resample: [RESAMPLES, BLOCK]."""
-    draws = np.random.default_rng(number).integers(0, 1 << 16, (RESAMPLES, BLOCK), np.uint16)
-    return np.take(_poisson(), draws)
-
-
-@cache
-def _poisson() -> Floats:
-    """Return Poisson(1) as a table of 2^16 equally likely entries (probabilities to 1e-5)."""
     from scipy.stats import poisson
 
-    return np.asarray(poisson.ppf((np.arange(1 << 16) + 0.5) / (1 << 16), 1.0))
+    # Poisson(1) as 2^16 equally likely values: its probabilities to 1e-5
+    table = poisson.ppf((np.arange(1 << 16) + 0.5) / (1 << 16), 1.0).astype(np.uint8)
+    draws = np.random.default_rng(number).integers(0, 1 << 16, (RESAMPLES, BLOCK), np.uint16)
+    return np.take(table, draws)

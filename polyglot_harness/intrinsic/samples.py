@@ -91,10 +91,10 @@ class StageData:
                 yield parse_record(Rejection, row, f"{path}:{number}")
 
 
-def blocks(data: Data, start: int = 0) -> Iterator[list[Sample]]:
-    """Yield the samples from number `start` on, `BLOCK` at a time."""
+def blocks(data: Data, start: int = 0, size: int = BLOCK) -> Iterator[list[Sample]]:
+    """Yield the samples from number `start` on, `size` at a time."""
     samples = data.samples(start)
-    while block := list(islice(samples, BLOCK)):
+    while block := list(islice(samples, size)):
         yield block
 
 

@@ -35,10 +35,10 @@ class Values:
             self.rows = self._size() // (8 * len(self.columns))
 
     @classmethod
-    def resume(cls, folder: Path) -> Values:
+    def resume(cls, folder: Path, block: int = BLOCK) -> Values:
         """Open the rows that an interrupted run may have left, cut back to whole blocks."""
         values = cls(folder)
-        values.rows -= values.rows % BLOCK
+        values.rows -= values.rows % block
         if values.columns and values._size():
             os.truncate(folder / ROWS, values.rows * 8 * len(values.columns))
         return values

@@ -95,7 +95,7 @@ def _measure_one(
             judgements=lambda judge: judgement_folder(shop.root, judge, spec),
             progress=progress,
         )
-        return Result({}, intrinsic.measure(metric, given, Values.resume(folder)))
+        return Result({}, intrinsic.measure(metric, given, folder))
 
     return shop.run(
         "metrics", f"{name}-{pack.code}-{metric}", inputs, work, metric, max(len(data), 1)
