@@ -204,6 +204,10 @@ class RunSpec(Record):
     embedder: str = "multilingual-e5-small"
     """What makes vectors of texts: see `intrinsic.embedders`."""
     perplexity_model: str
+    perplexity_backend: str = "hf"
+    """lm-eval model type that loads it; it must give log-likelihoods."""
+    perplexity_args: Pairs = ()
+    """Further arguments of that model type."""
     perplexity_form: Literal["plain", "chat"] = "plain"
     """``chat`` puts prompt and response into the model's chat template."""
     perplexity_max_length: int | None = Field(None, ge=8)

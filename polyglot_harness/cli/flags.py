@@ -160,6 +160,15 @@ def metric_flags(parser: argparse.ArgumentParser) -> None:
         help="base LM for perplexity: embedded name, path or hub name (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
+        "--perplexity_backend", default="hf", metavar="TYPE",
+        help="lm-eval model type that gives its log-likelihoods: hf, vllm, local-completions, ... "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--perplexity_args", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
+        help="further arguments of that model type, e.g. dtype=bfloat16",
+    )  # fmt: skip
+    group.add_argument(
         "--perplexity_form", choices=("plain", "chat"), default="plain",
         help="chat: prompt and response in the model's chat template (default: %(default)s)",
     )  # fmt: skip

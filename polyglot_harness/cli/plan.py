@@ -45,7 +45,8 @@ def show_plan(spec: RunSpec, root: Path) -> None:
     for pack in packs:
         console.print(cell_signature(spec, pack), soft_wrap=True)
     names = [str(dict(t.model_args).get("pretrained", "")) for t in spec.teachers]
-    names += [spec.student.pretrained, spec.perplexity_model]
+    names += [spec.student.pretrained]
+    names += [spec.perplexity_model] if "perplexity" in spec.metrics else []
     for name in dict.fromkeys(names):
         if name in load_catalog() and not is_pulled(name):
             console.print(f"{name} is not pulled yet: polyglot-harness models pull {name}")

@@ -17,7 +17,7 @@ from polyglot_harness.cli.flags import (
 )
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record
-from polyglot_harness.intrinsic import JUDGED, check_metrics
+from polyglot_harness.intrinsic import NEEDED, check_metrics
 from polyglot_harness.languages import load_pack, pack_folders
 from polyglot_harness.lm.tally import Spending
 from polyglot_harness.spec import (
@@ -55,13 +55,18 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
             raise unknown_name("strategy", strategy, STRATEGIES)
     metrics = given.get("metrics", DEFAULT_METRICS)
     check_metrics(metrics)
+    _check_needed(given, metrics)
     student = student_of(given)
-    teachers = teachers_of(given)
+    teachers, judges = teachers_of(given), judges_of(given)
     reference = given.get("reference") or student.reference
     perplexity_model = given.get("perplexity_model", DEFAULT_PERPLEXITY_MODEL)
+    embedder = given.get("embedder", DEFAULT_EMBEDDER)
+    read = [perplexity_model, given.get("reward_model", ""), *given.get("comet_model", ())]
+    # "sentence-transformers:MODEL"; a server's model is none of ours
+    read.append("" if embedder.startswith("openai:") else embedder.partition(":")[2])
     _offline_if_all_local(
-        [student.pretrained, perplexity_model, *([] if reference == "gold" else [reference])],
-        teachers,
+        [student.pretrained, *read, *([] if reference == "gold" else [reference])],
+        (*teachers, *judges),
     )
     if given.get("teacher_args"):
         from polyglot_harness.lm.load import check_model_type
@@ -81,11 +86,13 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         eval_limit=given.get("eval_limit"),
         metrics=metrics,
         metric_limit=given.get("metric_limit"),
-        embedder=given.get("embedder", DEFAULT_EMBEDDER),
+        embedder=embedder,
         perplexity_model=perplexity_model,
+        perplexity_backend=given.get("perplexity_backend", "hf"),
+        perplexity_args=pairs(given.get("perplexity_args") or {}),
         perplexity_form=given.get("perplexity_form", "plain"),
         perplexity_max_length=given.get("perplexity_max_length"),
-        judges=judges_of(given),
+        judges=judges,
         judge_attempts=given.get("judge_attempts", 3),
         reward_model=given.get("reward_model", ""),
         comet_models=given.get("comet_model", ()),
@@ -142,7 +149,7 @@ def _offline_if_all_local(names: list[str], teachers: tuple[TeacherCard, ...]) -
 
     served = [dict(t.model_args) for t in teachers]
     names = [*names, *(str(args.get("pretrained", "")) for args in served)]
-    if all(name in load_catalog() or Path(name).exists() for name in names):
+    if all(name in load_catalog() or Path(name).exists() for name in names if name):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
@@ -166,21 +173,19 @@ def teachers_of(given: dict[str, Any]) -> tuple[TeacherCard, ...]:
 
 
 def judges_of(given: dict[str, Any]) -> tuple[TeacherCard, ...]:
-    """Return the cards that ``--judge`` and ``--judge_args`` stand for.
-
-    Raises:
-        ConfigError: If a metric needs a judge and there is none.
-    """
-    needing = [m for m in given.get("metrics", ()) if m in JUDGED]
+    """Return the cards that ``--judge`` and ``--judge_args`` stand for."""
     names, args = given.get("judge"), given.get("judge_args")
     if names is None and args is None:
-        if needing:
-            raise ConfigError(
-                f"--metrics {needing[0]} needs --judge: a card ({', '.join(teacher_names())}) or "
-                "an lm-eval model type with --judge_args"
-            )
         return ()
     return _cards("--judge", names or ("hf",), args)
+
+
+def _check_needed(given: dict[str, Any], metrics: tuple[str, ...]) -> None:
+    """Raise ConfigError for a metric whose judge or model is not given."""
+    for metric in metrics:
+        flag = NEEDED.get(metric)
+        if flag and not given.get(flag) and not given.get(f"{flag}_args"):
+            raise ConfigError(f"--metrics {metric} needs --{flag} (see --help)")
 
 
 def _cards(flag: str, names: Sequence[str], args: dict[str, Any] | None) -> tuple[TeacherCard, ...]:
@@ -202,16 +207,34 @@ def student_of(given: dict[str, Any]) -> StudentCard:
 
 
 def check_teachers(spec: RunSpec) -> None:
-    """Check that each teacher exists.
+    """Check that each teacher and judge exists.
 
     Raises:
         ConfigError: If a path does not exist, or a model type is unknown.
     """
     from polyglot_harness.lm.load import check_model_type, resolve_args
 
-    for teacher in spec.teachers:
+    for teacher in (*spec.teachers, *spec.judges):
         check_model_type(teacher.model)
         resolve_args(dict(teacher.model_args))
+
+
+def check_metric_models(spec: RunSpec) -> None:
+    """Check what metrics read with, as far as that can be told without loading it.
+
+    Raises:
+        ConfigError: If a path does not exist, or an embedder is unknown.
+    """
+    from polyglot_harness.intrinsic.embedders import embedder_identity
+    from polyglot_harness.lm.load import check_model_type
+    from polyglot_harness.models import resolve
+
+    if "perplexity" in spec.metrics:
+        check_model_type(spec.perplexity_backend)
+        resolve(spec.perplexity_model)
+    if "reward" in spec.metrics:
+        resolve(spec.reward_model)
+    embedder_identity(spec.embedder)
 
 
 def check_models(spec: RunSpec) -> None:
@@ -226,10 +249,9 @@ def check_models(spec: RunSpec) -> None:
 
     check_teachers(spec)
     needed = [spec.student.pretrained, *([] if spec.reference == "gold" else [spec.reference])]
-    if "perplexity" in spec.metrics:
-        needed.append(spec.perplexity_model)
     for name in needed:
         resolve(name)
+    check_metric_models(spec)
     packs = [load_pack(code, spec.include_path) for code in spec.languages]
     for pack in packs:
         check_yaml(Path(pack.folder))

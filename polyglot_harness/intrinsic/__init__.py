@@ -71,8 +71,13 @@ METRICS = {
     )
 }
 
-JUDGED = ("rubric", "difficulty")
-"""Metrics that need a judge."""
+NEEDED = {
+    "rubric": "judge",
+    "difficulty": "judge",
+    "reward": "reward_model",
+    "comet": "comet_model",
+}
+"""Metric -> flag of the command line without which it cannot be computed."""
 
 
 def check_metrics(names: tuple[str, ...]) -> None:

@@ -55,6 +55,7 @@ def load_lm(
     *,
     batch_size: str = "8",
     device: str | None = None,
+    likelihoods: bool = False,
 ) -> Any:
     """Build an lm-eval ``LM``.
 
@@ -64,6 +65,8 @@ def load_lm(
             `peft` becomes its folder (pulled where it is not there).
         batch_size: A number, ``auto`` or ``auto:N``.
         device: As lm-eval's ``--device``.
+        likelihoods: It is asked for log-likelihoods: servers are left to lm-eval's own clients,
+            and vLLM to lm-eval's own class.
 
     Raises:
         ConfigError: If the model type or a path does not exist, or an argument is wrong.
@@ -71,12 +74,12 @@ def load_lm(
     """
     check_model_type(model)
     args = resolve_args(model_args)
-    if model in _OURS:
+    if model in _OURS and not likelihoods:
         args = {**args, "endpoint": _OURS[model]}
         model = "openai-compatible"
     size: int | str = int(batch_size) if batch_size.isdigit() else batch_size
     try:
-        factory = _factory(model)
+        factory = _registry().get_model(model) if likelihoods else _factory(model)
         device = device or (_best_device() if model == "hf" else None)
         lm = factory.create_from_arg_obj(args, {"batch_size": size, "device": device})
         if model == "hf" and args.get("peft"):

@@ -20,15 +20,23 @@ class ModelPool:
         self._embedder: Any = None
 
     def lm(
-        self, model: str, model_args: Mapping[str, Any], *, batch_size: str, device: str | None
+        self,
+        model: str,
+        model_args: Mapping[str, Any],
+        *,
+        batch_size: str,
+        device: str | None,
+        likelihoods: bool = False,
     ) -> Any:
-        """Return the lm-eval ``LM``, loading it if it is not the one in memory."""
+        """Return the lm-eval ``LM`` (see `load_lm`), loading it if it is not the one in memory."""
         from polyglot_harness.lm.load import load_lm
 
-        key = canonical_json([model, sorted(model_args.items()), batch_size, device])
+        key = canonical_json([model, sorted(model_args.items()), batch_size, device, likelihoods])
         if key != self._key:
             self.release()
-            self._lm = load_lm(model, model_args, batch_size=batch_size, device=device)
+            self._lm = load_lm(
+                model, model_args, batch_size=batch_size, device=device, likelihoods=likelihoods
+            )
             self._key = key
         return self._lm
 

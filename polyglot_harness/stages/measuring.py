@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from polyglot_harness.spec import LanguagePack, Pairs, RunSpec, TeacherCard, pai
 from polyglot_harness.stages.teaching import replies_depend_on
 from polyglot_harness.stages.workshop import Done, Workshop
 from polyglot_harness.store import Result, stage_folder
+from polyglot_harness.teachers import is_served
 
 PERPLEXITY_BATCH = "4"
 """A base model of a large vocabulary needs room: 4 x 200 tokens x 262k x 4 bytes = 0.8 GB."""
@@ -83,12 +85,7 @@ def _measure_one(
             data=data,
             spec=spec,
             vectors=lambda part: vectors(shop, name, pack, data, part),
-            perplexity_lm=lambda: shop.pool.lm(
-                "hf",
-                {"pretrained": spec.perplexity_model, "dtype": "float32"},
-                batch_size=PERPLEXITY_BATCH,
-                device=spec.device,
-            ),
+            perplexity_lm=lambda: perplexity_lm(shop),
             judge_lm=lambda judge: shop.pool.lm(
                 judge.model, dict(judge.model_args), batch_size=spec.batch_size, device=spec.device
             ),
@@ -99,6 +96,23 @@ def _measure_one(
 
     return shop.run(
         "metrics", f"{name}-{pack.code}-{metric}", inputs, work, metric, max(len(data), 1)
+    )
+
+
+def perplexity_lm(shop: Workshop) -> Any:
+    """Return the base LM that perplexity is taken by."""
+    spec = shop.spec
+    local = {"pretrained": spec.perplexity_model}
+    served = {"model": spec.perplexity_model}
+    args = served if is_served(spec.perplexity_backend) else local
+    if spec.perplexity_backend == "hf":
+        args["dtype"] = "float32"
+    return shop.pool.lm(
+        spec.perplexity_backend,
+        {**args, **dict(spec.perplexity_args)},
+        batch_size=PERPLEXITY_BATCH,
+        device=spec.device,
+        likelihoods=True,
     )
 
 
