@@ -65,8 +65,8 @@ def load_lm(
             `peft` becomes its folder (pulled where it is not there).
         batch_size: A number, ``auto`` or ``auto:N``.
         device: As lm-eval's ``--device``.
-        likelihoods: It is asked for log-likelihoods: servers are left to lm-eval's own clients,
-            and vLLM to lm-eval's own class.
+        likelihoods: It is asked for log-likelihoods, which our own client of servers does not
+            give: lm-eval's are taken.
 
     Raises:
         ConfigError: If the model type or a path does not exist, or an argument is wrong.
@@ -79,7 +79,7 @@ def load_lm(
         model = "openai-compatible"
     size: int | str = int(batch_size) if batch_size.isdigit() else batch_size
     try:
-        factory = _registry().get_model(model) if likelihoods else _factory(model)
+        factory = _factory(model)
         device = device or (_best_device() if model == "hf" else None)
         lm = factory.create_from_arg_obj(args, {"batch_size": size, "device": device})
         if model == "hf" and args.get("peft"):
