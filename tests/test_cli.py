@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 SUBCOMMANDS = [
+    "analyze",
     "run", "generate", "measure", "train", "evaluate", "score", "export", "ls", "models",
     "tasks-path",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import NoReturn
 from polyglot_harness import __version__
 
 COMMANDS = (
-    "run", "generate", "measure", "train", "evaluate", "score", "export", "ls", "models",
+    "run", "generate", "measure", "train", "evaluate", "score", "analyze", "export", "ls", "models",
     "tasks_path",
 )  # fmt: skip
 
