@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 SUBCOMMANDS = [
-    "analyze",
-    "run", "generate", "measure", "train", "evaluate", "score", "export", "ls", "models",
-    "tasks-path",
+    "run", "generate", "measure", "train", "evaluate", "score", "analyze", "export", "ls",
+    "models", "tasks-path",
 ]  # fmt: skip
 HEAVY = ("torch", "transformers", "datasets", "lm_eval", "trl", "peft", "pydantic", "numpy")
 
