@@ -1,12 +1,26 @@
-"""Length of prompts and responses in words, or in characters for scripts without spaces."""
+"""Length: mean words of prompts and responses, or characters without spaces; >= 0, no direction.
+
+Which of the two, says the pack's ``length_unit``, and ``unit`` in the params: characters for
+scripts without spaces, words (what stands between spaces) for all others. Tokens are counted where
+there is a tokenizer, by ``perplexity``.
+
+Columns: ``prompt_length``, ``response_length``.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 from polyglot_harness.intrinsic import MeasureInput
 from polyglot_harness.intrinsic.estimate import mean
 from polyglot_harness.intrinsic.samples import blocks
 from polyglot_harness.intrinsic.values import Values
-from polyglot_harness.spec import LanguagePack, Measurement
+from polyglot_harness.spec import LanguagePack, Measurement, RunSpec
+
+
+def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
+    """Return the unit."""
+    return {"unit": pack.length_unit}
 
 
 def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
@@ -18,7 +32,8 @@ def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
         )
         data.progress(values.rows, len(data.data))
     names = ("prompt_length", "response_length")
-    return tuple(mean(name, data.pack.code, values, name) for name in names)
+    unit = (("unit", data.pack.length_unit),)
+    return tuple(mean(name, data.pack.code, values, name, params=unit) for name in names)
 
 
 def length(text: str, pack: LanguagePack) -> float:

@@ -30,6 +30,8 @@ class Sample:
     """What the prompt was translated from; "" where it was not, or nobody knows."""
     reference: str = ""
     """A human translation of the source, where there is one."""
+    attempt: int = 0
+    """Which of the teacher's replies to its document it was, from 1; 0 for data of others."""
 
 
 class Data(Protocol):
@@ -82,7 +84,7 @@ class StageData:
     def _sample(self, e: Example) -> Sample:
         translated = self.sources.get(e.seed_id) if e.strategy == "translate" else None
         source, reference = translated or ("", "")
-        return Sample(e.id, e.prompt, e.response, e.strategy, source, reference)
+        return Sample(e.id, e.prompt, e.response, e.strategy, source, reference, e.attempt)
 
     def rejections(self) -> Iterator[Rejection]:
         """Yield the rejected replies."""
