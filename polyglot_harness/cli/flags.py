@@ -82,8 +82,9 @@ def teacher_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--given", nargs="+", action=KeyValues, metavar="STRATEGY=FILE.jsonl", default=None,
-        help="what translate (English prompts), respond (prompts) or refine (prompts and "
-        "responses) start from in place of the pack's, e.g. respond=prompts-{lang}.jsonl",
+        help="what translate (English prompts, with a human translation as reference where there "
+        "is one), respond (prompts) or refine (prompts and responses) start from in place of the "
+        "pack's, e.g. respond=prompts-{lang}.jsonl",
     )  # fmt: skip
     group.add_argument(
         "--checks", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from polyglot_harness.files import jsonl_rows, parse_record
-from polyglot_harness.spec import Example, Rejection
+from polyglot_harness.spec import Example, Rejection, digest, pairs
 from polyglot_harness.store import file_sha256
 
 BLOCK = 1024
@@ -61,8 +61,9 @@ class StageData:
 
     @cached_property
     def identity(self) -> Any:
-        """Digests of the files."""
-        return [[file_sha256(p) if p else "" for p in pair] for pair in self.files]
+        """Digests of the files and of the sources."""
+        files = [[file_sha256(p) if p else "" for p in pair] for pair in self.files]
+        return [files, digest(pairs(dict(self.sources)))]
 
     @cached_property
     def _count(self) -> int:

@@ -28,7 +28,7 @@ from polyglot_harness.store import (
     stage_folder,
     verify_output,
 )
-from polyglot_harness.strategies.given import given_file, given_path, read_given
+from polyglot_harness.strategies.given import Given, given_file, given_path, read_given
 from polyglot_harness.teachers import is_served, shaping_args
 
 
@@ -152,7 +152,9 @@ def examples_of(done: Done) -> tuple[Example, ...]:
 def stage_data(spec: RunSpec, code: str, files: Sequence[tuple[Path, Path | None]]) -> StageData:
     """Return the data of generate stages of one language, to be measured."""
     given = read_given(given_path(spec.given, "translate", code), "translate")
-    sources = {p.id: (p.prompt, "") for p in given or english_prompts()}
+    if given is None:
+        given = tuple(Given(p.id, p.prompt) for p in english_prompts())
+    sources = {p.id: (p.prompt, p.reference) for p in given}
     return StageData(tuple(files), sources)
 
 

@@ -18,6 +18,8 @@ class Given(NamedTuple):
     id: str
     prompt: str
     response: str = ""
+    reference: str = ""
+    """For translate: a human translation, to measure by."""
 
 
 def given_of(pack: LanguagePack, strategy: str) -> Sequence[Any]:
@@ -50,37 +52,43 @@ def read_given(path: Path | None, strategy: str) -> tuple[Given, ...] | None:
 
     A line has ``prompt`` (for translate an English one) and for refine ``response``; or
     ``messages`` with one user and one assistant message (a system message before them is passed
-    over). ``id`` is optional; other fields are ignored, so the harness's own ``examples.jsonl``
-    will do.
+    over). ``id`` is optional, and so is ``reference`` for translate, a human translation of the
+    prompt: the teacher does not see it, metrics do. Other fields are ignored, so the harness's own
+    ``examples.jsonl`` will do.
 
     Args:
         path: The file; None for None.
         strategy: The strategy.
 
     Raises:
-        ConfigError: If a line has neither, or the file is missing or empty; file and line named.
+        ConfigError: If a line has neither or a field that is no text, or the file is missing or
+            empty; file and line named.
     """
     if path is None:
         return None
-    names = ("prompt", "response") if strategy == "refine" else ("prompt",)
     found = tuple(
-        _given(row, names, f"{path}:{number}", number) for number, row in jsonl_rows(path)
+        _given(row, strategy, f"{path}:{number}", number) for number, row in jsonl_rows(path)
     )
     if not found:
         raise ConfigError(f"{path}: holds no examples")
     return found
 
 
-def _given(row: dict[str, Any], names: tuple[str, ...], where: str, number: int) -> Given:
+def _given(row: dict[str, Any], strategy: str, where: str, number: int) -> Given:
     fields = _turns(row["messages"], where) if "messages" in row else row
+    names = ("prompt", "response") if strategy == "refine" else ("prompt",)
     for name in names:
         value = fields.get(name)
         if not isinstance(value, str) or not value.strip():
             problem = "is missing" if value is None else "must be a text that is not empty"
             hint = ", and there is no 'messages'" if value is None else f", got {value!r:.60}"
             raise ConfigError(f"{where}: field {name!r} {problem}{hint}")
+    reference = row.get("reference") if strategy == "translate" else None
+    if not isinstance(reference, str | None):
+        raise ConfigError(f"{where}: field 'reference' must be a text, got {reference!r:.60}")
     key = str(row.get("id") or f"given-{number:06d}")
-    return Given(key, *(fields[name].strip() for name in names))
+    texts = {name: fields[name].strip() for name in names}
+    return Given(key, **texts, reference=(reference or "").strip())
 
 
 def _turns(messages: Any, where: str) -> dict[str, Any]:
