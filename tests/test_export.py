@@ -29,7 +29,7 @@ from polyglot_harness.lm.pool import ModelPool
 from polyglot_harness.reporting import Quiet
 from polyglot_harness.run_signature import cell_signature
 from polyglot_harness.spec import Example, Measurement, Rejection, RunSpec, TeacherCard
-from polyglot_harness.stages import Workshop, data_files, generate, measure_data
+from polyglot_harness.stages import Workshop, data_files, generate, measure_data, stage_data
 from polyglot_harness.store import Result
 from polyglot_harness.students import load_recipe, load_student
 from polyglot_harness.teachers import load_teacher
@@ -111,7 +111,7 @@ def stock(root: Path, spec: RunSpec, unfinished: tuple[str, str, str] = ("", "",
             if len(data) == len(spec.strategies) and teacher == GEMMA:
                 value = Measurement(name="length", language=code, value=8.25, stderr=0.5, n=6)
                 shop.measurements = (value,)
-                measure_data(shop, teacher.name, pack, data)
+                measure_data(shop, teacher.name, pack, stage_data(spec, code, data))
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,8 @@ def test_limited_samples_are_evenly_spaced(n: int, limit: int | None, chosen: li
 
 
 def test_acceptance_over_all_and_by_strategy(tmp_path: Path) -> None:
-    rows = [sample(i, "p", "r", "generate") for i in range(2)] + [sample(2, "p", "r", "translate")]
+    rows = [sample(i, "p", "r", "generate", attempt=1) for i in range(2)]
+    rows += [sample(2, "p", "r", "translate", attempt=2)]
     lost = [rejection(i, "x", "generate") for i in range(2)] + [rejection(9, "", "respond")]
     found, values = measured("acceptance_rate", given(rows, lost), tmp_path)
     assert {name: (m.value, m.n) for name, m in found.items()} == {
@@ -91,8 +92,9 @@ def test_acceptance_over_all_and_by_strategy(tmp_path: Path) -> None:
     }
     assert found["acceptance_rate"].stderr == pytest.approx((0.3 / 6) ** 0.5)
     assert values.rows == 0
-    nothing, _ = measured("acceptance_rate", given(), tmp_path)
-    assert [(m.value, m.n) for m in nothing.values()] == [(None, 0)]
+    for foreign in ([], [sample(0, "p", "r")]):
+        nothing, _ = measured("acceptance_rate", given(foreign), tmp_path)
+        assert [(m.value, m.n) for m in nothing.values()] == [(None, 0)]
 
 
 def test_one_table_and_one_record(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ EPILOG = """\
 examples:
   polyglot-harness export --output_path runs/first                 runs/first/export/parquet
   polyglot-harness export --output_path runs/first --to jsonl --dest sft --languages de,ja
+  polyglot-harness export --output_path runs/first --where "perplexity<80 known_words>=0.8"
   polyglot-harness export --output_path runs/first --to hub --repo_id my-org/sft-de --private
 
 then:
@@ -53,6 +54,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         ("--strategies", "generate, translate, ..."),
     ):
         group.add_argument(flag, nargs="+", action=Names, metavar="NAME", help=what)
+    group.add_argument("--where", nargs="+", metavar="CONDITION",
+                       help="only examples whose values (columns of measure/*/values.parquet) "
+                       "fulfil all of these, e.g. 'perplexity<80 known_words>=0.8'; a missing "
+                       "value does not")  # fmt: skip
     group.add_argument("--partial", action="store_true",
                        help="leave out what is not finished instead of giving up")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true",
@@ -72,7 +77,7 @@ def execute(args: argparse.Namespace) -> int:
     dest = args.dest or args.output_path / "export" / args.to
     with in_place_of(dest, overwrite=args.overwrite) as folder:
         files = write_dataset(folder, selection, args.to, "path/to/this/folder")
-    print(f"{_summary(files)}  {dest}")  # noqa: T201
+    print(f"{_summary(files, selection)}  {dest}")  # noqa: T201
     return 0
 
 
@@ -88,9 +93,13 @@ def _to_hub(args: argparse.Namespace, selection: Selection) -> int:
         with disk_errors(folder):
             files = write_dataset(folder, selection, "parquet", args.repo_id)
         url = upload(
-            folder, args.repo_id, _summary(files), private=args.private, overwrite=args.overwrite
+            folder,
+            args.repo_id,
+            _summary(files, selection),
+            private=args.private,
+            overwrite=args.overwrite,
         )
-    print(f"{_summary(files)}  {url}")  # noqa: T201
+    print(f"{_summary(files, selection)}  {url}")  # noqa: T201
     return 0
 
 
@@ -113,7 +122,9 @@ def _selection(args: argparse.Namespace) -> Selection:
     from polyglot_harness.cli.run_folder import read_data_spec
     from polyglot_harness.errors import StageError
     from polyglot_harness.export.collect import collect
+    from polyglot_harness.export.where import filtered, parse_conditions
 
+    conditions = parse_conditions(" ".join(args.where or ()))
     found = collect(
         args.output_path,
         read_data_spec(args.output_path),
@@ -132,11 +143,12 @@ def _selection(args: argparse.Namespace) -> Selection:
             "choose what is (--teacher, --languages, --strategies), or give --partial to export "
             "the rest"
         )
-    return found
+    return filtered(found, args.output_path, conditions) if conditions else found
 
 
-def _summary(files: list[DataFile]) -> str:
+def _summary(files: list[DataFile], selection: Selection) -> str:
     languages = len({file.language for file in files})
     teachers = len({file.teacher for file in files})
     examples = sum(file.rows for file in files)
-    return f"{examples} examples, teachers: {teachers}, languages: {languages}"
+    removed = f" (--where left out {selection.accepted - examples})" if selection.where else ""
+    return f"{examples} examples, teachers: {teachers}, languages: {languages}{removed}"

@@ -45,6 +45,7 @@ def dataset_card(selection: Selection, rows: Mapping[str, int], form: str, name:
         f"made with [polyglot-harness](https://github.com/polyglot-harness/polyglot-harness) "
         f"{__version__}. They may be wrong.",
         *_missing(selection),
+        *_filter(selection, sum(rows.values())),
         f"## Load\n\n{_loading(name, next(iter(rows)))}",
         f"## Columns\n\n{_table((('column', 'what it is'), COLUMNS.items()))}",
         f"## Licences\n\n{_licence_words(selection)}",
@@ -80,6 +81,16 @@ def _missing(selection: Selection) -> list[str]:
         return []
     lines = [f"- {what}" for what, _ in selection.missing]
     return ["**Incomplete**: not finished, so not in here:\n\n" + "\n".join(lines)]
+
+
+def _filter(selection: Selection, rows: int) -> list[str]:
+    if not selection.where:
+        return []
+    return [
+        f"**Filtered**: of {selection.accepted} accepted examples only the {rows} that fulfil "
+        f"`{selection.where}` are in here; {selection.accepted - rows} were removed, also where a "
+        "value is missing. Counts and metrics below are of the data before."
+    ]
 
 
 def _loading(name: str, code: str) -> str:

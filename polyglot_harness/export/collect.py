@@ -34,6 +34,8 @@ class Part:
     rejections: Path
     counts: dict[str, Any]
     """Of the stage's record: requests, accepted, rejected_<reason>, and what else it counts."""
+    keep: frozenset[str] | None = None
+    """Ids of the examples to take; None for all."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,13 @@ class Selection:
     """What was asked for and is not finished, as ("teacher language strategy", why)."""
     measured: tuple[tuple[str, Measurement], ...] = ()
     """(teacher, metric) where all strategies of the run are exported and were measured."""
+    where: str = ""
+    """The conditions that left only `Part.keep`; "" for none."""
+
+    @property
+    def accepted(self) -> int:
+        """Number of examples before any conditions."""
+        return sum(part.counts.get("accepted", 0) for part in self.parts)
 
 
 def collect(

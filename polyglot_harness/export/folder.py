@@ -60,6 +60,10 @@ def write_dataset(folder: Path, selection: Selection, form: str, name: str) -> l
             files.append(DataFile(code, teacher, path.relative_to(folder).as_posix(), count))
         else:
             path.unlink()
+    if not files and selection.where:
+        raise StageError(
+            f"nothing to export: none of {selection.accepted} examples fulfils {selection.where}"
+        )
     if not files:
         raise StageError(
             "nothing to export: no example was accepted; the reasons are in the rejections.jsonl "

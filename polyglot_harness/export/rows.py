@@ -45,6 +45,8 @@ def rows(parts: Iterable[Part]) -> Iterator[Row]:
             "signature": part.signature,
         }
         for example in _examples(part.examples):
+            if part.keep is not None and example.id not in part.keep:
+                continue
             turns = [
                 {"role": "user", "content": example.prompt},
                 {"role": "assistant", "content": example.response},
@@ -66,7 +68,7 @@ def write_parquet(path: Path, data: Iterable[Row]) -> int:
     Raises:
         OSError: If the disk is full or not writable.
     """
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
     from pyarrow import parquet
 
     turn = pa.struct([("role", pa.string()), ("content", pa.string())])

@@ -1,4 +1,7 @@
-"""Acceptance rate: share of the teacher's replies that became examples; 0-1, higher is better."""
+"""Acceptance rate: share of the teacher's replies that became examples; 0-1, higher is better.
+
+Missing for data of others, of whose replies only those that were kept are known.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from polyglot_harness.spec import STRATEGIES, Measurement
 
 def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
     """Return ``acceptance_rate`` over all replies, and one per strategy that was asked."""
-    accepted = Counter(sample.strategy for sample in data.data.samples())
+    accepted = Counter(sample.strategy for sample in data.data.samples() if sample.attempt)
     rejected = Counter(rejection.strategy for rejection in data.data.rejections())
     code = data.pack.code
     total = accepted.total() + rejected.total()
