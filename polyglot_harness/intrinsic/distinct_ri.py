@@ -1,88 +1,86 @@
 """distinct-RI: 1 - mean pairwise cosine similarity of embeddings; 0-2, higher is more diverse.
 
-arXiv 2604.11290, section 3.2. The mean over all pairs of unit vectors u is
-``(|sum u|^2 - n) / (n (n - 1))``: exact, in one pass, O(n d) time. The standard error is the
-jackknife's, also exact in one pass: leaving out example i changes the pair sum by ``u_i . s``
-with ``s = sum u``, and ``sum (u_i . s)^2 = s' C s`` with the d x d matrix ``C = sum u u'``.
-No n x n matrix, and no embedding is kept.
+arXiv 2604.11290, section 3.2. The mean over all pairs of unit vectors u is ``(|s|^2 - sum |u|^2) /
+(n (n - 1))`` with ``s = sum u``: exact, O(n d) time, O(d) memory, no n x n matrix. A second pass
+gives each example's mean distance to all others, ``1 - (u_i . s - |u_i|^2) / (n - 1)``; distinct-RI
+is their mean. Missing for fewer than two examples; 0, but for rounding, for copies of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyglot_harness.intrinsic import MeasureInput
-from polyglot_harness.spec import Measurement
+from polyglot_harness.intrinsic import MeasureInput, Part
+from polyglot_harness.intrinsic.embedders import embedder_identity
+from polyglot_harness.intrinsic.estimate import mean
+from polyglot_harness.intrinsic.values import Values
+from polyglot_harness.intrinsic.vectors import Vectors, vector_blocks
+from polyglot_harness.spec import LanguagePack, Measurement, RunSpec
 
-BLOCK = 1024
-"""Vectors that are added up at once: bounds memory to a few megabytes."""
+VERSION = 2
+ROWS = 64
+"""That are summed at once: a copy in doubles that stays in the cache is faster than a sum that
+converts each number. No BLAS: its threads wait for one another, long on busy cores."""
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
-def measure(data: MeasureInput) -> tuple[Measurement, ...]:
+def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
+    """Return what makes the vectors."""
+    return embedder_identity(spec.embedder)
+
+
+def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
     """Return ``prompt_distinct_ri`` and ``response_distinct_ri``."""
-    found = []
-    for part, texts in (
-        ("prompt", [e.prompt for e in data.examples]),
-        ("response", [e.response for e in data.examples]),
-    ):
-        value, stderr = (None, None)
-        if len(texts) > 1:
-            value, stderr = distinct_ri(data.embedder().batches(texts))
-        found.append(
-            Measurement(
-                name=f"{part}_distinct_ri",
-                language=data.pack.code,
-                value=value,
-                stderr=stderr,
-                n=len(texts),
-            )
-        )
-    return tuple(found)
+    n, code = len(data.data), data.pack.code
+    if values.rows < n:
+        vectors = [data.vectors(part) for part in PARTS]
+        sums = [_sums(vector_blocks(u))[1] for u in vectors]
+        streams = [vector_blocks(u[values.rows :]) for u in vectors]
+        for blocks in zip(*streams, strict=True):
+            found = [_distances(u, s, n) for u, s in zip(blocks, sums, strict=True)]
+            values.add(**{f"{part}_distance": d for part, d in zip(PARTS, found, strict=True)})
+            data.progress(values.rows, n)
+    return tuple(
+        mean(f"{part}_distinct_ri", code, values, f"{part}_distance", degree=2) for part in PARTS
+    )
 
 
-def distinct_ri(batches: Iterable[NDArray[np.float32]]) -> tuple[float, float | None]:
-    """Compute distinct-RI and its jackknife standard error.
+def distinct_ri(batches: Iterable[Vectors]) -> float:
+    """Compute distinct-RI of a stream in one pass.
 
     Args:
         batches: Unit vectors, arrays of shape (batch, d); at least two vectors in all.
 
-    Returns:
-        Value, and standard error (None for fewer than three vectors).
-
     Raises:
         ValueError: If there are fewer than two vectors.
     """
-    total: NDArray[np.float64] | None = None
-    moment: NDArray[np.float64] | None = None
-    count = 0
-    for u in _blocks(batches):
-        total = u.sum(axis=0) if total is None else total + u.sum(axis=0)
-        moment = u.T @ u if moment is None else moment + u.T @ u
-        count += len(u)
-    if count < 2 or total is None or moment is None:
+    n, total, squares = _sums(batches)
+    if n < 2:
         raise ValueError("distinct-RI needs at least two vectors")
-    square = float(total @ total)
-    # the trace is sum |u|^2: n, but for the rounding of the unit vectors
-    norms = float(np.trace(moment))
-    value = 1.0 - (square - norms) / (count * (count - 1))
-    if count < 3:
-        return value, None
-    # theta_i = 1 - (square - 2 a_i + |u_i|^2 - (norms - |u_i|^2)) / ((n-1)(n-2)), a_i = u_i . s
-    variance_a = max(float(total @ moment @ total) / count - (square / count) ** 2, 0.0)
-    scale = 2.0 / ((count - 1) * (count - 2))
-    return value, float(scale * np.sqrt((count - 1) * variance_a))
+    return 1.0 - (float(total @ total) - squares) / (n * (n - 1))
 
 
-def _blocks(batches: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float64]]:
-    """Join small batches into blocks: products of few rows are slow."""
-    rows: list[NDArray[np.float32]] = []
+def _sums(batches: Iterable[Vectors]) -> tuple[int, NDArray[np.float64], float]:
+    """Return n, the sum of all vectors, and that of their squared lengths, in double precision."""
+    n, total, squares = 0, np.zeros(1), 0.0
     for batch in batches:
-        rows.append(batch)
-        if sum(map(len, rows)) >= BLOCK:
-            yield np.concatenate(rows).astype(np.float64)
-            rows = []
-    if rows:
-        yield np.concatenate(rows).astype(np.float64)
+        for start in range(0, len(batch), ROWS):
+            u = batch[start : start + ROWS].astype(np.float64)
+            total = total + u.sum(axis=0)
+            squares += float(np.einsum("ij,ij->", u, u))
+            n += len(u)
+    return n, total, squares
+
+
+def _distances(u: Vectors, total: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Return the mean distance of each vector to all others; NaN if there are none."""
+    if n < 2:
+        return np.full(len(u), np.nan)
+    exact = u.astype(np.float64)
+    others = exact @ total - np.einsum("ij,ij->i", exact, exact)
+    distances: NDArray[np.float64] = 1.0 - others / (n - 1)
+    return distances

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from polyglot_harness.errors import ConfigError, MissingDependency
 
-__all__ = ["DIMENSIONS", "Embedder"]
+__all__ = ["DIMENSIONS", "Embedder", "clean"]
 
 DIMENSIONS = 384
 """Length of a vector."""
@@ -26,6 +26,8 @@ DIMENSIONS = 384
 
 class Embedder:
     """Turns texts into unit vectors; the model is loaded when it is made."""
+
+    name = "multilingual-e5-small"
 
     def __init__(
         self,
@@ -86,11 +88,11 @@ class Embedder:
             # effect once its engine is loaded. This counts for the calling thread.
             self._engine._lib.omp_set_num_threads(self._threads)
         source = iter(texts)
-        while batch := [_clean(text) for text in islice(source, self._batch_size)]:
+        while batch := [clean(text) for text in islice(source, self._batch_size)]:
             encode = self._engine.query if self._prefix == "query" else self._engine.passage
             yield np.asarray(encode(batch), np.float32)
 
 
-def _clean(text: str) -> str:
-    """Replace what C strings cannot hold: a NUL would silently end the text."""
+def clean(text: str) -> str:
+    """Replace NULs, which end a C string, and lone surrogates, which are no Unicode text."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
