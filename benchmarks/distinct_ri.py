@@ -35,8 +35,8 @@ from _timing import interleave, machine, report
 from numpy.typing import NDArray
 
 from polyglot_harness.intrinsic.distinct_ri import distinct_ri, measure
+from polyglot_harness.intrinsic.embedding.vectors import DIMENSIONS, ROWS, open_vectors
 from polyglot_harness.intrinsic.values import Values
-from polyglot_harness.intrinsic.vectors import DIMENSIONS, ROWS, open_vectors
 from polyglot_harness.spec import Measurement
 
 MANY = 1_000_000

@@ -202,7 +202,7 @@ class RunSpec(Record):
     metric_limit: int | None = Field(None, ge=1)
     """Examples per cell that metrics with a language model read; None for all."""
     embedder: str = "multilingual-e5-small"
-    """What makes vectors of texts: see `intrinsic.embedders`."""
+    """What makes vectors of texts: see `intrinsic.embedding.embedders`."""
     perplexity_model: str
     perplexity_backend: str = "hf"
     """lm-eval model type that loads it; it must give log-likelihoods."""

@@ -15,7 +15,7 @@ from measuring import given, measured, never, run_spec, sample
 
 from polyglot_harness import intrinsic
 from polyglot_harness.errors import ConfigError, StageError
-from polyglot_harness.intrinsic.samples import BLOCK
+from polyglot_harness.intrinsic.reward import BLOCK
 from polyglot_harness.languages import load_pack
 from polyglot_harness.lm import reward_model
 from polyglot_harness.lm.reward_model import Reward, load_reward_model, score

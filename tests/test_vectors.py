@@ -18,10 +18,15 @@ from measuring import ListData, never, sample
 from numpy.typing import NDArray
 
 from polyglot_harness.errors import ConfigError, MissingDependency, StageError, StoreError
-from polyglot_harness.intrinsic.embedders import embedder_identity, load_embedder, prefix
-from polyglot_harness.intrinsic.embedding_server import ServerEmbedder, server_of
+from polyglot_harness.intrinsic.embedding.embedders import embedder_identity, load_embedder, prefix
+from polyglot_harness.intrinsic.embedding.server import ServerEmbedder, server_of
+from polyglot_harness.intrinsic.embedding.vectors import (
+    ROWS,
+    open_vectors,
+    vector_blocks,
+    write_vectors,
+)
 from polyglot_harness.intrinsic.samples import BLOCK
-from polyglot_harness.intrinsic.vectors import ROWS, open_vectors, vector_blocks, write_vectors
 from polyglot_harness.lm.patience import Patience
 from polyglot_harness.models.embed import Embedder as Engine
 

@@ -225,7 +225,7 @@ def check_metric_models(spec: RunSpec) -> None:
     Raises:
         ConfigError: If a path does not exist, or an embedder is unknown.
     """
-    from polyglot_harness.intrinsic.embedders import embedder_identity
+    from polyglot_harness.intrinsic.embedding.embedders import embedder_identity
     from polyglot_harness.lm.load import check_model_type
     from polyglot_harness.models import resolve
 

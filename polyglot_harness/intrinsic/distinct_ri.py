@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyglot_harness.intrinsic import MeasureInput, Part
-from polyglot_harness.intrinsic.embedders import embedder_identity
+from polyglot_harness.intrinsic.embedding.embedders import embedder_identity
+from polyglot_harness.intrinsic.embedding.vectors import Vectors, vector_blocks
 from polyglot_harness.intrinsic.estimate import mean
 from polyglot_harness.intrinsic.values import Values
-from polyglot_harness.intrinsic.vectors import Vectors, vector_blocks
 from polyglot_harness.spec import LanguagePack, Measurement, RunSpec
 
 VERSION = 2

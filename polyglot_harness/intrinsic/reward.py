@@ -27,6 +27,9 @@ from polyglot_harness.spec import LanguagePack, Measurement, Pairs, RunSpec
 
 Floats = NDArray[np.float64]
 
+BLOCK = 256
+"""An interruption loses at most so many."""
+
 
 def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
     """Return the model, and how much it reads."""
@@ -50,7 +53,7 @@ def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
         raise ConfigError("the metric reward needs a reward model: --reward_model")
     model = cache(lambda: load_reward_model(spec.reward_model, spec.device))
     chosen = spread(n, spec.metric_limit)
-    for block in blocks(data.data, values.rows):
+    for block in blocks(data.data, values.rows, BLOCK):
         rows = [i for i in range(len(block)) if values.rows + i in chosen]
         rewards, truncated = np.full((2, len(block)), np.nan)
         if rows:

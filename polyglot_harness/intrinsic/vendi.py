@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from polyglot_harness.intrinsic import MeasureInput
 from polyglot_harness.intrinsic.distinct_ri import PARTS
-from polyglot_harness.intrinsic.embedders import embedder_identity
+from polyglot_harness.intrinsic.embedding.embedders import embedder_identity
+from polyglot_harness.intrinsic.embedding.vectors import Vectors, vector_blocks
 from polyglot_harness.intrinsic.estimate import mean
 from polyglot_harness.intrinsic.values import Values
-from polyglot_harness.intrinsic.vectors import Vectors, vector_blocks
 from polyglot_harness.spec import LanguagePack, Measurement, RunSpec
 
 FEW = 20

@@ -8,11 +8,11 @@ log; kept here are a few numbers a document.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,11 +20,9 @@ from polyglot_harness.errors import StageError
 from polyglot_harness.files import storable
 from polyglot_harness.lm.chunks import ask_chunk
 from polyglot_harness.lm.exchange import Reply, Request, Streaming
-from polyglot_harness.lm.judge import Judge
 from polyglot_harness.lm.reply_log import ReplyLog, request_key
-from polyglot_harness.lm.source import Source
 from polyglot_harness.lm.tally import Tally, estimate_tokens
-from polyglot_harness.spec import Example, digest
+from polyglot_harness.spec import digest
 
 FINAL = frozenset({"prompt_truncated"})
 """Reasons that asking again does not mend."""
@@ -39,9 +37,39 @@ class BudgetReached(StageError):
     """``--max_cost`` is spent; what was paid for is kept."""
 
 
+class Source(Protocol):
+    """Documents and requests by their number."""
+
+    task: str
+    """Names the work in messages."""
+
+    def document(self, index: int) -> Document:
+        """Return the document of a number, with its ``id``; asked for in rising order."""
+
+    def request(self, document: Document, index: int, attempt: int, seed: int) -> Request:
+        """Return the request of a document."""
+
+    def seed(self, *key: Any) -> int:
+        """Return the seed of what `key` stands for."""
+
+
+class Judge(Protocol):
+    """Decides over replies; equal judges (by `digest`) decide alike."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that decides."""
+
+    def row(self, document: Document, reply: Reply, attempt: int) -> Mapping[str, Any]:
+        """Return what the log keeps of the decision.
+
+        At least ``reason`` ("" where the reply is accepted) and ``detail``.
+        """
+
+
 @dataclass
 class Engine:
-    """One teacher, language and strategy at work."""
+    """One teacher at one kind of work in one language."""
 
     lm: Any
     source: Source
@@ -55,6 +83,10 @@ class Engine:
     """Replies of one chunk do not depend on one another (a server samples each by itself)."""
     progress: Callable[[int, str], None]
     """Told of the replies so far, and of the state in words."""
+    key: Callable[[Request], str] = request_key
+    """What a reply is found again by."""
+    final: frozenset[str] = FINAL
+    """Reasons after which a document is not asked again."""
     places: list[Any] = field(default_factory=list)
     """Per attempt an array [limit] of places in the log; -1 where there is no reply."""
 
@@ -92,7 +124,7 @@ class Engine:
                 document = self.source.document(index)
                 seed = self.source.seed("request", index, attempt) & MAX_SEED
                 request = self.source.request(document, index, attempt, seed)
-                key = request_key(request)
+                key = self.key(request)
                 if self._found(index, attempt, key, document):
                     continue
                 if self._too_dear(len(waiting) + 1):
@@ -137,9 +169,9 @@ class Engine:
         document = self.source.document(index)
         if self.independent:
             request = self.source.request(document, index, attempt, 0)
-            return request, request_key(request), document
+            return request, self.key(request), document
         request = self.source.request(document, index, attempt, seed)
-        return request, digest([request_key(request), chunk]), document
+        return request, digest([self.key(request), chunk]), document
 
     def _stored(self, key: str) -> tuple[int, dict[str, Any]] | None:
         """Return place and row of a reply in the log; the error of a server is none."""
@@ -186,16 +218,11 @@ class Engine:
         self, index: int, attempt: int, offset: int, row: dict[str, Any], *, fresh: bool
     ) -> None:
         self.places[attempt - 1][index] = offset
-        self._again[index] = bool(row["reason"]) and row["reason"] not in FINAL
+        self._again[index] = bool(row["reason"]) and row["reason"] not in self.final
         self.tally.add(row, fresh=fresh)
 
     def _outcome(self, document: Document, reply: Reply, attempt: int) -> dict[str, Any]:
-        outcome = self.judge(document, reply, attempt)
-        common = {"judge": self._judge_digest, "seed_id": document["seed_id"]}
-        if isinstance(outcome, Example):
-            found = {"prompt": outcome.prompt, "response": outcome.response}
-            return {**common, "reason": "", "detail": "", **found}
-        return {**common, "reason": outcome.reason, "detail": outcome.detail}
+        return {"judge": self._judge_digest, **self.judge.row(document, reply, attempt)}
 
 
 def _row(request: Request, key: str, document: Document, reply: Reply) -> dict[str, Any]:

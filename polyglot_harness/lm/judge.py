@@ -41,6 +41,15 @@ class Judge:
                     return reject("contaminated", reply.text, document, detail=shared)
         return outcome
 
+    def row(self, document: Mapping[str, Any], reply: Reply, attempt: int) -> dict[str, Any]:
+        """Return what the log keeps of the decision."""
+        outcome = self(document, reply, attempt)
+        seed = {"seed_id": document["seed_id"]}
+        if isinstance(outcome, Example):
+            found = {"prompt": outcome.prompt, "response": outcome.response}
+            return {**seed, "reason": "", "detail": "", **found}
+        return {**seed, "reason": outcome.reason, "detail": outcome.detail}
+
     @property
     def digest(self) -> str:
         """Digest of all that decides (16 hex digits)."""

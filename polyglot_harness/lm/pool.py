@@ -42,7 +42,7 @@ class ModelPool:
 
     def embedder(self, name: str) -> Any:
         """Return the embedder of a name, loading it if it is not the one in memory."""
-        from polyglot_harness.intrinsic.embedders import load_embedder
+        from polyglot_harness.intrinsic.embedding.embedders import load_embedder
 
         if name != self._embedder_name:
             self._embedder, self._embedder_name = None, ""

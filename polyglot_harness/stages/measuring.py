@@ -28,7 +28,7 @@ from polyglot_harness.store import Result, stage_folder
 from polyglot_harness.teachers import is_served
 
 PERPLEXITY_BATCH = "4"
-"""A base model of a large vocabulary needs room: 4 x 200 tokens x 262k x 4 bytes = 0.8 GB."""
+"""For models that are not asked directly: 4 x 200 tokens x 262k words x 4 bytes = 0.8 GB."""
 
 
 def measure_data(shop: Workshop, name: str, pack: LanguagePack, data: Data) -> Done:
@@ -120,8 +120,8 @@ def vectors(
     shop: Workshop, name: str, pack: LanguagePack, data: Data, part: Part
 ) -> NDArray[np.float32]:
     """Return the vectors of all prompts or responses, made if they are not there."""
-    from polyglot_harness.intrinsic.embedders import embedder_identity
-    from polyglot_harness.intrinsic.vectors import open_vectors, write_vectors
+    from polyglot_harness.intrinsic.embedding.embedders import embedder_identity
+    from polyglot_harness.intrinsic.embedding.vectors import open_vectors, write_vectors
 
     def work(folder: Path, progress: Progress) -> Result:
         write_vectors(folder, data, part, lambda: shop.pool.embedder(shop.spec.embedder), progress)

@@ -52,7 +52,7 @@ def embedder_identity(name: str) -> dict[str, Any]:
     """
     kind, model = _parsed(name)
     if kind == "openai":
-        from polyglot_harness.intrinsic.embedding_server import server_of
+        from polyglot_harness.intrinsic.embedding.server import server_of
 
         model, endpoint = server_of(model)
         return {"embedder": f"{kind}:{model}@{endpoint.shown}", "prefix": prefix(model)}
@@ -165,7 +165,7 @@ def _vllm(model: str) -> Embedder:
 
 
 def _server(given: str) -> Embedder:
-    from polyglot_harness.intrinsic.embedding_server import ServerEmbedder, server_of
+    from polyglot_harness.intrinsic.embedding.server import ServerEmbedder, server_of
 
     return ServerEmbedder(*server_of(given))
 

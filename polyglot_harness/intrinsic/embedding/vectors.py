@@ -22,7 +22,7 @@ from polyglot_harness.store import disk_errors, write_atomically
 
 if TYPE_CHECKING:
     from polyglot_harness.intrinsic import Part
-    from polyglot_harness.intrinsic.embedders import Embedder
+    from polyglot_harness.intrinsic.embedding.embedders import Embedder
 
 ROWS, DIMENSIONS = "vectors.f32", "dimensions.json"
 Vectors = NDArray[np.float32]

@@ -89,7 +89,7 @@ class ServerEmbedder:
             ConfigError: If api.openai.com is to be asked without a key.
             MissingDependency: If aiohttp is not installed.
         """
-        from polyglot_harness.intrinsic.embedders import prefix
+        from polyglot_harness.intrinsic.embedding.embedders import prefix
 
         require_aiohttp()
         api_key(KEY, endpoint)
