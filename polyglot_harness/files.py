@@ -67,20 +67,26 @@ def jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield number, _json_object(line, f"{path}:{number}")
+                    where = f"{path}:{number}"
+                    yield number, json_object(parse_json(line, where), where)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error}") from None
 
 
-def _json_object(line: bytes, where: str) -> dict[str, Any]:
+def parse_json(data: bytes, where: str) -> Any:
+    """Return what JSON in UTF-8 holds; an error becomes one line that starts with `where`."""
     try:
-        row = json.loads(line.decode("utf-8"))
+        return json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{where}: not UTF-8: {error}") from None
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ConfigError(f"{where}: not valid JSON: {error}") from None
+
+
+def json_object(row: Any, where: str) -> dict[str, Any]:
+    """Return a row that is an object; anything else is an error that starts with `where`."""
     if not isinstance(row, dict):
         raise ConfigError(f"{where}: expected a JSON object, got {type(row).__name__}")
     return row

@@ -27,6 +27,7 @@ from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.languages import load_pack
 from polyglot_harness.lm.exchange import Reply, Request
 from polyglot_harness.lm.load import load_lm
+from polyglot_harness.lm.tally import Spending
 from polyglot_harness.spec import Measurement, TeacherCard, canonical_json, pairs
 
 NAMES = ("language_proficiency", "cultural_nuance", "helpfulness")
@@ -67,6 +68,7 @@ class Bench:
         *judges: TeacherCard,
         metric: str = "rubric",
         lm: Any = None,
+        spending: Spending | None = None,
         **spec: Any,
     ) -> Measured:
         self.number += 1
@@ -77,6 +79,7 @@ class Bench:
                 spec=run_spec(judges=judges, **spec),
                 judge_lm=lambda card: _lm(card, lm),
                 judgements=lambda card: self.folder / card.name,
+                spending=spending or Spending(),
                 progress=lambda done, total: self.told.append((done, total)),
             ),
             self.folder / f"values-{self.number}",
@@ -316,6 +319,22 @@ def reply(request: Request) -> Reply:
     """Judge as the server does."""
     asked = json.loads(request.context)[0]["content"]
     return Reply(json.dumps({"reasoning": "", **scores_of(asked)}), "stop", 10, 10)
+
+
+def test_a_judge_stops_before_it_costs_more_than_it_may(bench: Bench) -> None:
+    with JudgeServer() as server:
+        # a dollar a token of the question, so that each judgement costs some hundred dollars
+        card = judge(server, price_in=1e6, price_out=0.0, args={"num_concurrent": 1})
+        whole, _ = bench.measure(rows(1), card)
+        each = dict(whole["rubric_missing"].params)["cost_usd"]
+        spending = Spending(5.5 * each)
+        with pytest.raises(StageError, match="stopped at --max_cost"):
+            bench.measure(rows(12), card, spending=spending)
+        assert 5 * each <= spending.spent <= 7 * each
+        asked = len(server.requests)
+        found, _ = bench.measure(rows(12), card)
+        assert len(server.requests) == 12 and asked < 12
+    assert found["rubric_score"].n == 12
 
 
 def test_a_wrong_key_is_one_clear_error(bench: Bench) -> None:

@@ -71,11 +71,7 @@ def teacher_flags(parser: argparse.ArgumentParser) -> None:
         "--concurrency", type=concurrency, default=None, metavar="auto|N",
         help="requests in flight at a server (default: auto, which finds out what it bears)",
     )  # fmt: skip
-    group.add_argument(
-        "--max_cost", type=money, default=None, metavar="USD",
-        help="stop cleanly before the job costs more, by the prices of the teachers' cards (or "
-        "--teacher_args price_in=...,price_out=... in dollars per million tokens)",
-    )  # fmt: skip
+    cost_flag(group)
     group.add_argument(
         "--instruction_language", choices=("en", "own"), default="en",
         help="instruct teachers in English, or in the language itself (default: en)",
@@ -90,6 +86,15 @@ def teacher_flags(parser: argparse.ArgumentParser) -> None:
         "--checks", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
         help="what a reply must pass to become an example (see: ls checks), e.g. "
         "near_duplicate=0.7 contamination=0",
+    )  # fmt: skip
+
+
+def cost_flag(parser: argparse._ActionsContainer) -> None:
+    """What teachers and judges may cost."""
+    parser.add_argument(
+        "--max_cost", type=money, default=None, metavar="USD",
+        help="stop cleanly before teachers and judges cost more, by the prices of their cards (or "
+        "--teacher_args, --judge_args price_in=...,price_out=... in dollars per million tokens)",
     )  # fmt: skip
 
 

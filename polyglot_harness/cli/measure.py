@@ -58,6 +58,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "passes a column over",
     )  # fmt: skip
     flags.metric_flags(parser)
+    flags.cost_flag(parser)
     group = parser.add_argument_group("output")
     group.add_argument("--format", choices=("table", "json", "csv"), default="table",
                        help="of what is printed (default: %(default)s)")  # fmt: skip

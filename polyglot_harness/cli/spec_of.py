@@ -128,14 +128,15 @@ def spending_of(args: argparse.Namespace, spec: RunSpec) -> Spending:
     """Return the money of the job.
 
     Raises:
-        ConfigError: If there is a limit, but a teacher whose price nobody knows.
+        ConfigError: If there is a limit, but a teacher or judge whose price nobody knows.
     """
     limit = vars(args).get("max_cost")
-    for teacher in spec.teachers if limit is not None else ():
-        if teacher.price_in is None or teacher.price_out is None:
+    paid = [*(("teacher", t) for t in spec.teachers), *(("judge", j) for j in spec.judges)]
+    for role, card in paid if limit is not None else ():
+        if card.price_in is None or card.price_out is None:
             raise ConfigError(
-                f"--max_cost: teacher {teacher.name!r} has no price; give price_in and price_out "
-                "(dollars per million tokens) in its card or in --teacher_args"
+                f"--max_cost: {role} {card.name!r} has no price; give price_in and price_out "
+                f"(dollars per million tokens) in its card or in --{role}_args"
             )
     return Spending(limit)
 
@@ -177,7 +178,10 @@ def judges_of(given: dict[str, Any]) -> tuple[TeacherCard, ...]:
     names, args = given.get("judge"), given.get("judge_args")
     if names is None and args is None:
         return ()
-    return _cards("--judge", names or ("hf",), args)
+    cards = _cards("--judge", names or ("hf",), args)
+    if len({card.name for card in cards}) < len(cards):
+        raise ConfigError("--judge: two judges have one name; each needs its own")
+    return cards
 
 
 def _check_needed(given: dict[str, Any], metrics: tuple[str, ...]) -> None:

@@ -6,7 +6,6 @@ Only a JSON array is read as a whole.
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from polyglot_harness.errors import ConfigError, StoreError, first_line
+from polyglot_harness.files import json_object, parse_json
 from polyglot_harness.intrinsic.samples import BLOCK
 from polyglot_harness.store import file_sha256
 
@@ -92,7 +92,8 @@ def _json_rows(path: Path) -> Rows:
             file.seek(0)
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield _object(_parsed(line, f"{path}:{number}"), f"{path}:{number}")
+                    where = f"{path}:{number}"
+                    yield json_object(parse_json(line, where), where)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ConfigError(f"{path}: damaged or cut short: {error}") from None
     except OSError as error:
@@ -109,23 +110,8 @@ def _is_array(file: IO[bytes] | gzip.GzipFile) -> bool:
 
 
 def _array(data: bytes, path: Path) -> Rows:
-    for number, row in enumerate(_parsed(data, str(path)), 1):
-        yield _object(row, f"{path}: item {number}")
-
-
-def _parsed(data: bytes, where: str) -> Any:
-    try:
-        return json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{where}: not UTF-8: {error}") from None
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ConfigError(f"{where}: not valid JSON: {error}") from None
-
-
-def _object(row: Any, where: str) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise ConfigError(f"{where}: expected a JSON object, got {type(row).__name__}")
-    return row
+    for number, row in enumerate(parse_json(data, str(path)), 1):
+        yield json_object(row, f"{path}: item {number}")
 
 
 def _parquet_columns(path: Path) -> tuple[str, ...]:

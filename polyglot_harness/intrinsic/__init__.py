@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from polyglot_harness.errors import unknown_name
 from polyglot_harness.intrinsic.samples import BLOCK, Data
 from polyglot_harness.intrinsic.values import Values
+from polyglot_harness.lm.tally import Spending
 from polyglot_harness.spec import LanguagePack, Measurement, RunSpec, TeacherCard
 
 Part = Literal["prompt", "response"]
@@ -44,6 +45,10 @@ class MeasureInput:
     """The lm-eval ``LM`` of a judge."""
     judgements: Callable[[TeacherCard], Path]
     """The folder where all replies of a judge are kept."""
+    spending: Spending = field(default_factory=Spending)
+    """What the job may cost, and has cost: judges are paid from it."""
+    free: Callable[[], None] = lambda: None
+    """Frees the language model that is in memory, before a metric loads one of its own."""
     progress: Callable[[int, int], None] = lambda done, total: None
     """Told of the samples that are done, and of their number."""
 

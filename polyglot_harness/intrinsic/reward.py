@@ -51,7 +51,12 @@ def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
     spec, code, n = data.spec, data.pack.code, len(data.data)
     if not spec.reward_model:
         raise ConfigError("the metric reward needs a reward model: --reward_model")
-    model = cache(lambda: load_reward_model(spec.reward_model, spec.device))
+
+    @cache
+    def model() -> Any:
+        data.free()
+        return load_reward_model(spec.reward_model, spec.device)
+
     chosen = spread(n, spec.metric_limit)
     for block in blocks(data.data, values.rows, BLOCK):
         rows = [i for i in range(len(block)) if values.rows + i in chosen]

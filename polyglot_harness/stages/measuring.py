@@ -90,6 +90,8 @@ def _measure_one(
                 judge.model, dict(judge.model_args), batch_size=spec.batch_size, device=spec.device
             ),
             judgements=lambda judge: judgement_folder(shop.root, judge, spec),
+            spending=shop.spending,
+            free=shop.pool.release,
             progress=progress,
         )
         return Result({}, intrinsic.measure(metric, given, folder))

@@ -118,6 +118,7 @@ def _ask(rubric: Rubric, data: MeasureInput, chosen: NDArray[np.int64], number: 
         chosen,
         data.spec,
         folder=data.judgements(judges[number]),
+        spending=data.spending,
         progress=lambda done: data.progress(number * n + min(done, n), len(judges) * n),
     )
 

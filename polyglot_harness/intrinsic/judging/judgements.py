@@ -137,6 +137,7 @@ def judge_all(
     spec: RunSpec,
     *,
     folder: Path,
+    spending: Spending,
     progress: Callable[[int], None],
 ) -> Judgements:
     """Ask for the judgements that the log lacks, and return all.
@@ -150,6 +151,7 @@ def judge_all(
         chosen: Numbers of those that are judged, in rising order.
         spec: Attempts, and the size of chunks.
         folder: Where all replies of this judge are kept.
+        spending: The money of the job.
         progress: Told of the replies so far.
 
     Raises:
@@ -162,7 +164,7 @@ def judge_all(
             source=Questions(lm, judge, rubric, pack, data, chosen),
             log=log,
             judge=Reader(rubric.names),
-            tally=Tally(judge, len(chosen), Spending()),
+            tally=Tally(judge, len(chosen), spending),
             limit=len(chosen),
             max_attempts=spec.judge_attempts,
             chunk_size=spec.chunk_size,
