@@ -37,6 +37,11 @@ def sample(i: int, prompt: str, response: str, strategy: str = "respond", **more
     return Sample(f"s-{i}", prompt, response, strategy, **more)
 
 
+def gold(language: str) -> list[Sample]:
+    seeds = load_pack(language).seeds
+    return [sample(i, seed.prompt, seed.response) for i, seed in enumerate(seeds)]
+
+
 def rejection(
     i: int, reply: str, strategy: Strategy = "respond", reason: str = "empty", attempt: int = 1
 ) -> Rejection:
