@@ -46,27 +46,30 @@ def measure_data(shop: Workshop, name: str, pack: LanguagePack, data: Data) -> D
     Raises:
         HarnessError: What stopped a metric, after all others were computed.
     """
+    title = f"measure {name} {pack.code}"
     metrics = shop.spec.metrics
     wanted = {metric: _inputs(shop.spec, pack, data, metric) for metric in metrics}
 
     def work(folder: Path, progress: Progress) -> Result:
         found: list[Done] = []
-        errors: list[HarnessError] = []
+        errors: dict[str, HarnessError] = {}
         for number, (metric, inputs) in enumerate(wanted.items()):
             within = replace(shop, reporter=Within(progress, number, len(wanted)))
             try:
                 found.append(_measure_one(within, name, pack, data, metric, inputs))
             except HarnessError as error:
-                errors.append(error)
+                errors[metric] = error
         if errors:
-            raise errors[0]
+            first, *others = errors
+            for metric in others:
+                shop.reporter.failed(f"{title} {metric}", errors[metric])
+            raise errors[first]
         write_table(folder / VALUES, data, pack.code, [Values(done.folder) for done in found])
         measurements = tuple(m for done in found for m in done.record.measurements)
         return Result({"examples": len(data)}, measurements)
 
-    inputs = pairs({metric: inputs for metric, inputs in wanted.items()})
-    title = f"measure {name} {pack.code}"
-    return shop.run("measure", f"{name}-{pack.code}", inputs, work, title, len(wanted))
+    key = f"{name}-{pack.code}"
+    return shop.run("measure", key, pairs(dict(wanted)), work, title, len(wanted))
 
 
 def _inputs(spec: RunSpec, pack: LanguagePack, data: Data, metric: str) -> Pairs:
