@@ -185,6 +185,22 @@ def test_log_likelihoods_are_lm_evals(lm: Any) -> None:
     assert paris[0] > -1 > banana[0]
 
 
+def test_likelihoods_of_responses_are_those_of_hf(lm: Any) -> None:
+    from polyglot_harness.lm.likelihood import likelihoods
+    from polyglot_harness.lm.load import load_lm
+
+    pairs = [(f"{prompt}\n", "Das Wasser ist klar und kalt. " * n) for n, prompt in
+             enumerate(PROMPTS, 1)]  # fmt: skip
+    pairs.append(("Warum?\n", "Der Hund läuft durch den Wald. " * 100))
+    args = {"pretrained": "smollm2-135m-instruct", "dtype": "float32"}
+    exact = likelihoods(load_lm("hf", args, device="cpu"), pairs, max_length=500)
+    found = likelihoods(lm, pairs, max_length=500)
+    for ours, hf in zip(found, exact, strict=True):
+        assert (ours.tokens, ours.size, ours.truncated) == (hf.tokens, hf.size, hf.truncated)
+        assert ours.nats == pytest.approx(hf.nats, rel=1e-4)
+    assert [f.truncated for f in found] == [False] * 4 + [True]
+
+
 def test_what_has_no_room_or_no_text_is_answered_without_being_sent(lm: Any) -> None:
     fine, long, edge, empty = requests(lm, 4, GREEDY)
     long = replace(long, context=" a" * 497)
@@ -259,6 +275,24 @@ def test_memory_comes_back_and_the_next_model_loads() -> None:
     freed = [float(line.split()[1]) for line in lines]
     assert len(freed) == 2 and min(freed) > 1
     assert lines[0].split(" ", 2)[2] == lines[1].split(" ", 2)[2]
+
+
+def test_vectors_of_texts() -> None:
+    import numpy as np
+
+    from polyglot_harness.intrinsic.embedding.embedders import load_embedder
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        embedder = load_embedder("vllm:smollm2-135m-instruct")
+        texts = [*PROMPTS, PROMPTS[0], "", "Wort " * 20_000]
+        vectors = np.concatenate(list(embedder.batches(texts)))
+    assert vectors.shape == (len(texts), 576)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert np.isfinite(unit).all()
+    assert float(unit[0] @ unit[4]) == pytest.approx(1.0, abs=1e-5)
+    assert float(unit[0] @ unit[1]) < 0.999
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
 def _one(cell: Cell, done: Done) -> Table:
     table = _table(
-        f"{cell.name} {cell.pack.code}: {len(cell.data):,} examples",
+        f"{cell.name} {cell.pack.code}: {_counted(len(cell.data))}",
         ("value", "± stderr", "95 % interval", "n"),
     )
     for name, m in _labelled(done).items():
@@ -76,13 +76,17 @@ def _one(cell: Cell, done: Done) -> Table:
 
 def _side_by_side(found: Measured) -> Table:
     """A column a cell; intervals are in the records."""
-    heads = [f"{c.name} {c.pack.code}\n{len(c.data):,} examples" for c, _ in found]
+    heads = [f"{c.name} {c.pack.code}\n{_counted(len(c.data))}" for c, _ in found]
     table = _table("value ± stderr (n)", heads)
     columns = [_labelled(done) for _, done in found]
     for name in dict.fromkeys(name for column in columns for name in column):
         there = [column.get(name) for column in columns]
         table.add_row(name, *(_words(m) for m in there))
     return table
+
+
+def _counted(n: int) -> str:
+    return f"{n:,} example{'' if n == 1 else 's'}"
 
 
 def _words(m: Measurement | None) -> str:
