@@ -14,7 +14,7 @@ import yaml
 
 from polyglot_harness import students, teachers
 from polyglot_harness.assets import tasks_path
-from polyglot_harness.errors import ConfigError, StoreError
+from polyglot_harness.errors import ConfigError
 from polyglot_harness.files import jsonl_rows, read_jsonl, read_toml
 from polyglot_harness.language_id import CANDIDATES, identify
 from polyglot_harness.languages import english_prompts, load_pack, pack_digest, pack_folders
@@ -409,7 +409,7 @@ def test_files_that_are_not_there_or_no_text(tmp_path: Path) -> None:
     missing.write_bytes(b"\xff\xfe = 1\n")
     with pytest.raises(ConfigError, match="x: not valid TOML: 'utf-8' codec"):
         read_toml(missing)
-    with pytest.raises(StoreError, match="x: cannot be read: 'utf-8' codec"):
+    with pytest.raises(ConfigError, match="x:1: not UTF-8: 'utf-8' codec"):
         list(jsonl_rows(missing))
 
 

@@ -141,7 +141,9 @@ def _age(path: Path) -> float:
 
 
 def _data_of(record: StageRecord) -> list[Any]:
-    """Return the digests of the files that were measured: `StageData.identity`."""
+    """Return the digests of the files that were measured, the first of `StageData.identity`."""
     for _, inputs in record.inputs:
-        return list(dict(inputs)["data"])
+        files, *_ = dict(inputs)["data"]
+        # data of others have identities of other forms
+        return files if isinstance(files, list) else []
     return []
