@@ -150,7 +150,7 @@ def _report(shop: Workshop, cell: Cell, done: Done) -> Path:
 
     embedded = set(EMBEDDED) & set(shop.spec.metrics)
     path = done.folder / REPORT
-    title = f"{cell.name} {cell.pack.code}"
+    title = f"{cell.name}, {cell.pack.name}"
     with shop.reporter.stage(f"report {title}"):
         write_report(
             path,

@@ -139,9 +139,7 @@ def _measurement(code: str, sides: tuple[Side, Side], probabilities: Floats) -> 
     name = "translationese_auc"
     prompts = [side.groups() for side in sides]
     if min(prompts) < LEAST:
-        return Measurement(
-            name=name, language=code, value=None, stderr=None, n=sum(n), params=params
-        )
+        return Measurement(name=name, language=code, value=None, stderr=None, n=0, params=params)
     rows = [row for side in sides for row in side.kept]
     labels = np.repeat([0, 1], n)
     scores = out_of_fold(np.stack([row[2] for row in rows]), labels, [row[1] for row in rows])
