@@ -17,12 +17,15 @@ from polyglot_harness.stages import (
 )
 
 SHORT = {"generate": "gen", "translate": "tr", "respond": "resp", "refine": "refine"}
+ELSEWHERE = ("versions", "language", "pack")
+"""What a metric depends on that is no part of its own field: machines differ in versions, and
+languages have fields of their own."""
 
 
 def cell_signature(spec: RunSpec, pack: LanguagePack) -> str:
     """Return e.g. ``lang:de|strat:gen+tr+resp|n:24|seed:7|...`` (the teacher is not part of it)."""
     measured = [
-        [metric, {k: v for k, v in depends_on(metric, spec, pack).items() if k != "versions"}]
+        [metric, {k: v for k, v in depends_on(metric, spec, pack).items() if k not in ELSEWHERE}]
         for metric in spec.metrics
     ]
     asked = [

@@ -7,7 +7,9 @@ import pytest
 from toy_lms import spec_of
 
 from polyglot_harness.errors import ConfigError
+from polyglot_harness.intrinsic import METRICS
 from polyglot_harness.languages import load_pack
+from polyglot_harness.leaderboard.ranking import PER_LANGUAGE
 from polyglot_harness.run_signature import cell_signature
 from polyglot_harness.signature import diff_signatures, format_signature, parse_signature
 
@@ -110,3 +112,11 @@ def test_what_refine_started_from_is_in_the_signature(tmp_path: Path) -> None:
         )
     assert diff_signatures(made["a"], made["b"]) == ["ask"]
     assert made["a"] == made["a again"]
+
+
+def test_languages_differ_in_their_own_fields_only() -> None:
+    """Else a teacher's languages could not be ranked together."""
+    spec = spec_of(1, languages=("ar", "de", "ja"), metrics=tuple(METRICS))
+    signatures = [cell_signature(spec, load_pack(code)) for code in spec.languages]
+    for other in signatures[1:]:
+        assert diff_signatures(signatures[0], other, ignore=PER_LANGUAGE) == []

@@ -47,7 +47,7 @@ _QUOTED = re.compile(
 
 def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
     """Return the versions of what finds sentences and languages."""
-    return {"script": pack.script, "versions": relevant("py3langid", *VERSIONS)}
+    return {"pack": {"script": pack.script}, "versions": relevant("py3langid", *VERSIONS)}
 
 
 def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:

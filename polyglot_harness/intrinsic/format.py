@@ -35,7 +35,7 @@ ACCEPTED = ""
 
 def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
     """Return the phrases of refusals."""
-    return {"refusals": [*ENGLISH, *pack.refusals]}
+    return {"refusals": ENGLISH, "pack": {"refusals": pack.refusals}}
 
 
 def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:

@@ -37,7 +37,7 @@ VERSION = 2
 
 def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
     """Return the script, and the versions of what finds sentences and languages."""
-    return {"script": pack.script, "versions": relevant("py3langid", *VERSIONS)}
+    return {"pack": {"script": pack.script}, "versions": relevant("py3langid", *VERSIONS)}
 
 
 def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:

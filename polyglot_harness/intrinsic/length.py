@@ -20,7 +20,7 @@ from polyglot_harness.spec import LanguagePack, Measurement, RunSpec
 
 def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
     """Return the unit."""
-    return {"unit": pack.length_unit}
+    return {"pack": {"length_unit": pack.length_unit}}
 
 
 def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
