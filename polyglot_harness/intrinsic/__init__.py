@@ -1,12 +1,12 @@
 """Numbers of the data themselves: one metric a file, found by name.
 
-A metric is a module with ``measure(data, values)`` that returns a tuple of `Measurement`s. It goes
-through the samples block by block, adds what it finds of each to `values`, and returns its
+A metric is a module with ``measure(data, values)`` that returns a tuple of `Measurement`s. It
+goes through the samples block by block, adds what it finds of each to `values`, and returns its
 measurements. It may have ``depends_on(spec, pack)``: settings that change its numbers, for its
-digest. There ``versions`` of libraries and what is the ``pack``'s stand under these names: they are
-no part of the metrics' field of a run's signature. It may have a ``VERSION``, raised when its numbers
-change (1 without), and a ``BLOCK``, where it adds fewer values at once than `samples.BLOCK`, because
-they are dear. It is imported when it is used.
+digest. There ``versions`` of libraries and what is the ``pack``'s stand under these names: they
+are no part of the metrics' field of a run's signature. It may have a ``VERSION``, raised when
+its numbers change (1 without), and a ``BLOCK``, where it adds fewer values at once than
+`samples.BLOCK`, because they are dear. It is imported when it is used.
 """
 
 from __future__ import annotations
