@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from polyglot_harness.errors import ConfigError, StageError, unknown_name
 from polyglot_harness.export.collect import Part, Selection
-from polyglot_harness.intrinsic.table import VALUES
+from polyglot_harness.intrinsic.table import TEXTS, VALUES
 from polyglot_harness.spec import StageRecord
 from polyglot_harness.store import RECORD, file_sha256, read_record
 
@@ -19,8 +19,6 @@ COMPARISONS = {
     "!=": "not_equal",
 }  # fmt: skip
 """Sign -> function of pyarrow.compute."""
-TEXTS = ("id", "language", "strategy")
-"""Columns that are no values."""
 _CONDITION = re.compile(r"\s*([^\s<>=!,]+)\s*(<=|>=|==|!=|<|>)\s*([^\s<>=!,]+)\s*(?:,|\s|$)")
 
 

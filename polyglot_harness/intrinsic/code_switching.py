@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from polyglot_harness.intrinsic import MeasureInput
-from polyglot_harness.intrinsic.estimate import mean, share
+from polyglot_harness.intrinsic.estimate import mean, share_of
 from polyglot_harness.intrinsic.samples import blocks
 from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.language_id import identify, prose
@@ -60,10 +60,8 @@ def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
             code_mixing=found,
         )
         data.progress(values.rows, len(data.data))
-    column = values.array("code_switching")
-    n = int((column >= 0).sum())
     return (
-        share("code_switching_rate", code, int((column > 0).sum()), n),
+        share_of("code_switching_rate", code, values, "code_switching"),
         mean("code_mixing_index", code, values, "code_mixing"),
     )
 

@@ -8,15 +8,16 @@ is their mean. Missing for fewer than two examples; 0, but for rounding, for cop
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, get_args
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyglot_harness.intrinsic import MeasureInput, Part
+from polyglot_harness.intrinsic import PARTS, MeasureInput
 from polyglot_harness.intrinsic.embedding.embedders import embedder_identity
-from polyglot_harness.intrinsic.embedding.vectors import Vectors, vector_blocks
+from polyglot_harness.intrinsic.embedding.vectors import Vectors, add_columns, vector_blocks
 from polyglot_harness.intrinsic.estimate import mean
 from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.spec import LanguagePack, Measurement, RunSpec
@@ -25,7 +26,6 @@ VERSION = 2
 ROWS = 64
 """That are summed at once: a copy in doubles that stays in the cache is faster than a sum that
 converts each number. No BLAS: its threads wait for one another, long on busy cores."""
-PARTS: tuple[Part, ...] = get_args(Part)
 
 
 def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
@@ -35,15 +35,8 @@ def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
 
 def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
     """Return ``prompt_distinct_ri`` and ``response_distinct_ri``."""
-    n, code = len(data.data), data.pack.code
-    if values.rows < n:
-        vectors = [data.vectors(part) for part in PARTS]
-        sums = [_sums(vector_blocks(u))[1] for u in vectors]
-        streams = [vector_blocks(u[values.rows :]) for u in vectors]
-        for blocks in zip(*streams, strict=True):
-            found = [_distances(u, s, n) for u, s in zip(blocks, sums, strict=True)]
-            values.add(**{f"{part}_distance": d for part, d in zip(PARTS, found, strict=True)})
-            data.progress(values.rows, n)
+    code = data.pack.code
+    add_columns(data, values, "distance", _fit)
     return tuple(
         mean(f"{part}_distinct_ri", code, values, f"{part}_distance", degree=2) for part in PARTS
     )
@@ -74,6 +67,11 @@ def _sums(batches: Iterable[Vectors]) -> tuple[int, NDArray[np.float64], float]:
             squares += float(np.einsum("ij,ij->", u, u))
             n += len(u)
     return n, total, squares
+
+
+def _fit(vectors: Vectors) -> Callable[[Vectors], NDArray[np.float64]]:
+    _, total, _ = _sums(vector_blocks(vectors))
+    return partial(_distances, total=total, n=len(vectors))
 
 
 def _distances(u: Vectors, total: NDArray[np.float64], n: int) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from polyglot_harness.intrinsic.samples import BLOCK
 from polyglot_harness.intrinsic.values import Values
@@ -95,7 +95,7 @@ def ratio(
         return _plain(name, language, value, n, params)
     residual = sum(float(((b[:, 0] - found * b[:, 1]) ** 2).sum()) for b in blocks())
     stderr = math.sqrt(residual * n / (n - 1)) / abs(float(total[1]))
-    low, high = _interval(_resampled(blocks))
+    low, high = interval(_resampled(blocks))
     step = 1e-6 * max(abs(float(found)), 1e-6)
     slope = (transform(float(found) + step) - transform(float(found) - step)) / (2 * step)
     return Measurement(
@@ -121,6 +121,17 @@ def share(name: str, language: str, successes: int, n: int, params: Pairs = ()) 
     )  # fmt: skip
 
 
+def share_of(
+    name: str, language: str, values: Values, column: str, params: Pairs = ()
+) -> Measurement:
+    """Return the share of ones in a column of ones and noughts, as `share` does."""
+    successes = n = 0
+    for block in values.blocks(column):
+        n += int(np.isfinite(block).sum())
+        successes += int(np.nansum(block))
+    return share(name, language, successes, n, params)
+
+
 def _mean(name: str, language: str, blocks: Blocks, degree: int, params: Pairs) -> Measurement:
     n, total = 0, 0.0
     for block in blocks():
@@ -137,7 +148,7 @@ def _mean(name: str, language: str, blocks: Blocks, degree: int, params: Pairs) 
     squares = sum(float(((b[np.isfinite(b)] - value) ** 2).sum()) for b in blocks())
     factor = degree * (n - 1) / (n - degree) if degree > 1 else 1.0
     stderr = factor * math.sqrt(squares / (n - 1) / n)
-    low, high = _interval(_resampled(lambda: map(_with_counts, blocks())))
+    low, high = interval(_resampled(lambda: map(_with_counts, blocks())))
     return Measurement(
         name=name, language=language, value=value, stderr=stderr, n=n,
         low=value + factor * (low - value), high=value + factor * (high - value), params=params,
@@ -178,9 +189,10 @@ def _units(blocks: Blocks) -> Floats:
     return units
 
 
-def _interval(resampled: Floats) -> tuple[float, float]:
+def interval(resampled: ArrayLike) -> tuple[float, float]:
+    """Return the bounds of a percentile interval at `LEVEL`; NaNs are passed over."""
     tail = 50 * (1 - LEVEL)
-    low, high = np.nanpercentile(resampled, [tail, 100 - tail])
+    low, high = np.nanpercentile(np.asarray(resampled), [tail, 100 - tail])
     return float(low), float(high)
 
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyglot_harness.intrinsic import MeasureInput, Part
+from polyglot_harness.intrinsic import PARTS, MeasureInput, Part
 from polyglot_harness.intrinsic.estimate import mean_of
 from polyglot_harness.intrinsic.samples import BLOCK, blocks
 from polyglot_harness.intrinsic.self_bleu import self_bleu
@@ -39,7 +39,6 @@ SEGMENT = 10_000
 GROUP = 200
 MAX_GROUPS = 10
 ORDERS = (1, 2, 3)
-PARTS: tuple[Part, ...] = ("prompt", "response")
 
 
 def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:

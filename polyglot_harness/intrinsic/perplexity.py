@@ -16,7 +16,7 @@ import numpy as np
 
 from polyglot_harness.errors import ConfigError, first_line
 from polyglot_harness.intrinsic import MeasureInput
-from polyglot_harness.intrinsic.estimate import mean, ratio, share
+from polyglot_harness.intrinsic.estimate import mean, ratio, share_of
 from polyglot_harness.intrinsic.samples import Sample, blocks, spread
 from polyglot_harness.intrinsic.values import Floats, Values
 from polyglot_harness.lm.likelihood import likelihoods
@@ -61,14 +61,12 @@ def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
             found[:, asked] = _score(data, [block[i] for i in asked], values.rows)
         values.add(**dict(zip(COLUMNS, found, strict=True)))
         data.progress(values.rows, n)
-    cut = values.array("perplexity_truncated") if values.rows else np.empty(0)
-    cut = cut[np.isfinite(cut)]
     sums = ("response_nats", "response_tokens")
     return (
         mean("perplexity", code, values, "perplexity"),
         ratio("perplexity_token_weighted", code, values, sums, transform=math.exp),
         mean("bits_per_byte", code, values, "bits_per_byte"),
-        share("perplexity_truncated", code, int(cut.sum()), len(cut)),
+        share_of("perplexity_truncated", code, values, "perplexity_truncated"),
     )
 
 

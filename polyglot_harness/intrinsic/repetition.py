@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from statistics import variance
 from typing import Any
 
-from polyglot_harness.intrinsic import MeasureInput, Part
+from polyglot_harness.intrinsic import PARTS, MeasureInput
 from polyglot_harness.intrinsic.estimate import mean
 from polyglot_harness.intrinsic.samples import blocks
 from polyglot_harness.intrinsic.values import Values
@@ -37,7 +37,6 @@ LEAST = 2 * GROUPS
 MOST = 200 * GROUPS
 """Each of them is compressed `GROUPS` times."""
 LEVEL = 9
-PARTS: tuple[Part, ...] = ("prompt", "response")
 
 
 def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:

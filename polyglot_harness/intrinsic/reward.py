@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.intrinsic import MeasureInput
-from polyglot_harness.intrinsic.estimate import LEVEL, RESAMPLES, mean, share, weights
+from polyglot_harness.intrinsic.estimate import RESAMPLES, interval, mean, share_of, weights
 from polyglot_harness.intrinsic.samples import blocks, spread
 from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.provenance import relevant
@@ -67,14 +67,11 @@ def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
             truncated[rows] = [r.truncated for r in found]
         values.add(reward=rewards, reward_truncated=truncated)
         data.progress(values.rows, n)
-    read, cut = 0, 0
-    for column in values.blocks("reward_truncated"):
-        read, cut = read + int(np.isfinite(column).sum()), cut + int(np.nansum(column))
     params: Pairs = (("model", model_identity(spec.reward_model)),)
     return (
         mean("reward", code, values, "reward", params=params),
         deviation("reward_sd", code, values, "reward", params),
-        share("reward_truncated", code, cut, read, params),
+        share_of("reward_truncated", code, values, "reward_truncated", params),
     )
 
 
@@ -101,11 +98,10 @@ def deviation(
         sums += powers.sum(axis=0)
         resampled += weights(number)[:, : len(block)] @ powers
     drawn = _deviation(resampled[resampled[:, 0] > 0])
-    tail = 50 * (1 - LEVEL)
-    low, high = np.percentile(drawn, [tail, 100 - tail])
+    low, high = interval(drawn)
     return Measurement(
         name=name, language=language, value=float(_deviation(sums[None])[0]),
-        stderr=float(drawn.std(ddof=1)), n=n, low=float(low), high=float(high), params=params,
+        stderr=float(drawn.std(ddof=1)), n=n, low=low, high=high, params=params,
     )  # fmt: skip
 
 

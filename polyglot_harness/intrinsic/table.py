@@ -12,6 +12,8 @@ from polyglot_harness.intrinsic.samples import Data, blocks
 from polyglot_harness.intrinsic.values import Values
 
 VALUES = "values.parquet"
+TEXTS = ("id", "language", "strategy")
+"""Columns that are no values."""
 
 
 def write_table(path: Path, data: Data, language: str, metrics: Sequence[Values]) -> None:
@@ -28,9 +30,8 @@ def write_table(path: Path, data: Data, language: str, metrics: Sequence[Values]
 
     there = [values for values in metrics if values.columns]
     names = [name for values in there for name in values.columns]
-    texts = ("id", "language", "strategy")
     schema = pa.schema(
-        [*((name, pa.string()) for name in texts), *((name, pa.float64()) for name in names)]
+        [*((name, pa.string()) for name in TEXTS), *((name, pa.float64()) for name in names)]
     )
     temporary = path.with_suffix(".tmp")
     with pq.ParquetWriter(temporary, schema) as writer:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyglot_harness.intrinsic import MeasureInput
-from polyglot_harness.intrinsic.estimate import LEVEL, RESAMPLES, weights
+from polyglot_harness.intrinsic.estimate import RESAMPLES, interval, weights
 from polyglot_harness.intrinsic.samples import BLOCK, Sample, blocks
 from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.provenance import relevant
@@ -116,8 +116,7 @@ class Counts:
     def measurement(self, name: str, language: str) -> Measurement:
         """Return the score of the corpus, with sacrebleu's signature."""
         drawn = [_score(self._corpus, row) for row in self._resampled if row[0]]
-        tail = 50 * (1 - LEVEL)
-        low, high = np.percentile(drawn, [tail, 100 - tail]).tolist()
+        low, high = interval(drawn)
         certain = self._n > 1
         return Measurement(
             name=name,

@@ -16,15 +16,15 @@ only. The error does not know of this, and is missing below `FEW` examples, as i
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyglot_harness.intrinsic import MeasureInput
-from polyglot_harness.intrinsic.distinct_ri import PARTS
+from polyglot_harness.intrinsic import PARTS, MeasureInput
 from polyglot_harness.intrinsic.embedding.embedders import embedder_identity
-from polyglot_harness.intrinsic.embedding.vectors import Vectors, vector_blocks
+from polyglot_harness.intrinsic.embedding.vectors import Vectors, add_columns, vector_blocks
 from polyglot_harness.intrinsic.estimate import mean
 from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.spec import LanguagePack, Measurement, RunSpec
@@ -42,15 +42,8 @@ def depends_on(spec: RunSpec, pack: LanguagePack) -> dict[str, Any]:
 
 def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
     """Return ``prompt_vendi`` and ``response_vendi``."""
-    n, code = len(data.data), data.pack.code
-    if values.rows < n:
-        vectors = [data.vectors(part) for part in PARTS]
-        spectra = [_spectrum(u) for u in vectors]
-        streams = [vector_blocks(u[values.rows :]) for u in vectors]
-        for blocks in zip(*streams, strict=True):
-            found = [_surprisal(u, s) for u, s in zip(blocks, spectra, strict=True)]
-            values.add(**{f"{part}_surprisal": x for part, x in zip(PARTS, found, strict=True)})
-            data.progress(values.rows, n)
+    code = data.pack.code
+    add_columns(data, values, "surprisal", lambda u: partial(_surprisal, spectrum=_spectrum(u)))
     return tuple(_exp(mean(f"{part}_vendi", code, values, f"{part}_surprisal")) for part in PARTS)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyglot_harness.errors import StoreError
+from polyglot_harness.intrinsic.table import TEXTS
 from polyglot_harness.spec import STRATEGIES
 
 FEWEST, MOST = 8, 32
@@ -26,7 +27,6 @@ TAIL = 4
 """Examples shown of each end of a metric, and of its middle."""
 MOST_STRATEGIES, OTHER = 8, "other"
 """Rows of a histogram at most: data of others may call anything a strategy."""
-TEXTS = ("id", "language", "strategy")
 Scale = Literal["linear", "log", "whole"]
 """Of an axis; whole numbers have a bar each."""
 Floats = NDArray[np.float64]

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyglot_harness.errors import StageError, StoreError
+from polyglot_harness.intrinsic import PARTS, MeasureInput, Part
 from polyglot_harness.intrinsic.samples import BLOCK, Data
+from polyglot_harness.intrinsic.values import Values
 from polyglot_harness.store import disk_errors, write_atomically
 
 if TYPE_CHECKING:
-    from polyglot_harness.intrinsic import Part
     from polyglot_harness.intrinsic.embedding.embedders import Embedder
 
 ROWS, DIMENSIONS = "vectors.f32", "dimensions.json"
@@ -130,6 +131,31 @@ def open_vectors(folder: Path) -> Vectors:
         raise StoreError(f"{path}: torn; delete {folder} to have the vectors made again")
     flat = np.memmap(path, dtype=np.float32, mode="r")
     return flat.reshape(-1, dimensions)
+
+
+def add_columns(
+    data: MeasureInput,
+    values: Values,
+    name: str,
+    fit: Callable[[Vectors], Callable[[Vectors], NDArray[np.float64]]],
+) -> None:
+    """Add the columns ``prompt_<name>`` and ``response_<name>``, from where the values end.
+
+    Args:
+        data: The samples, and their vectors.
+        values: Gets the columns.
+        name: Of what is found.
+        fit: Given all vectors of a part, returns what says of a block of them.
+    """
+    n = len(data.data)
+    if values.rows == n:
+        return
+    vectors = [data.vectors(part) for part in PARTS]
+    columns = [(f"{part}_{name}", fit(u)) for part, u in zip(PARTS, vectors, strict=True)]
+    streams = [vector_blocks(u[values.rows :]) for u in vectors]
+    for blocks in zip(*streams, strict=True):
+        values.add(**{key: say(u) for (key, say), u in zip(columns, blocks, strict=True)})
+        data.progress(values.rows, n)
 
 
 def vector_blocks(vectors: Vectors, step: int = 1) -> Iterator[Vectors]:

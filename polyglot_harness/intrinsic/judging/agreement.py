@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyglot_harness.errors import MissingDependency
-from polyglot_harness.intrinsic.estimate import LEVEL, RESAMPLES, weights
+from polyglot_harness.intrinsic.estimate import RESAMPLES, interval, weights
 from polyglot_harness.intrinsic.samples import BLOCK
 from polyglot_harness.spec import Measurement, Pairs
 
@@ -126,12 +126,11 @@ def _measurement(
     draws = draws[np.isfinite(draws)]
     known = bool(np.isfinite(value))
     spread = known and n > 1 and len(draws) > 1
-    tail = 50 * (1 - LEVEL)
-    low, high = np.percentile(draws, [tail, 100 - tail]) if spread else (None, None)
+    low, high = interval(draws) if spread else (None, None)
     return Measurement(
         name=name, language=language, n=n, params=params,
         value=value if known else None,
         stderr=float(draws.std(ddof=1)) if spread else None,
-        low=None if low is None else float(low),
-        high=None if high is None else float(high),
+        low=low,
+        high=high,
     )  # fmt: skip
