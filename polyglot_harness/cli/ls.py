@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
+
+from polyglot_harness.cli import ls_data
 
 KINDS = (
     "languages", "teachers", "strategies", "checks", "metrics", "students", "recipes", "tasks",
+    "data",
 )  # fmt: skip
 
 
@@ -20,6 +24,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--include_path", default=None, metavar="DIR",
                         help="further folder of packs and YAMLs")  # fmt: skip
+    tasks = parser.add_argument_group("only for tasks and data")
+    tasks.add_argument("--languages", default=None, metavar="CODES",
+                       help="only tasks of these packs, e.g. de,ja")  # fmt: skip
+    tasks.add_argument("--match", default=None, metavar="GLOB",
+                       help="only names like this, e.g. 'polyglot_*_de'")  # fmt: skip
+    tasks.add_argument("--all", action="store_true", help="tasks: lm-eval's own, too")
+    ls_data.add_flags(parser)
     return parser
 
 
@@ -28,10 +39,17 @@ def execute(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    columns, rows = globals()[f"_{args.kind}"](args.include_path)
+    if args.kind == "data":
+        return ls_data.show(args)
+    if args.kind == "tasks":
+        columns, rows = _tasks(args.include_path, args.languages, args.match, args.all)
+    elif args.languages or args.match or args.all:
+        args.parser.error("--languages, --match and --all are only for: ls tasks, ls data")
+    else:
+        columns, rows = globals()[f"_{args.kind}"](args.include_path)
     table = Table()
     for number, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=number == 0)
+        table.add_column(column, overflow="fold", no_wrap=number == 0 and not args.all)
     for row in rows:
         table.add_row(*row)
     Console(highlight=False).print(table)
@@ -97,11 +115,32 @@ def _recipes(include_path: str | None) -> Any:
     ]
 
 
-def _tasks(include_path: str | None) -> Any:
-    from polyglot_harness.lm.index import task_manager
+def _tasks(
+    include_path: str | None, languages: str | None, match: str | None, everything: bool
+) -> Any:
+    from fnmatch import fnmatchcase
 
-    manager = task_manager((), include_path=include_path)
-    groups = set(manager.all_groups)
-    return ("name", "kind"), [
-        (name, "group" if name in groups else "task") for name in manager.all_tasks
-    ]
+    from polyglot_harness.errors import unknown_name
+    from polyglot_harness.languages import pack_folders
+    from polyglot_harness.lm.builtin_names import builtin_names
+    from polyglot_harness.lm.index import pack_names
+
+    packs = pack_folders(include_path)
+    wanted = [code.strip() for code in languages.split(",")] if languages else None
+    for code in wanted or ():
+        if code not in packs:
+            raise unknown_name("language", code, packs)
+    own = pack_names(include_path)
+    rows = []
+    for name, found in sorted((builtin_names() | own if everything else own).items()):
+        language = _language(found.path, packs) if name in own else ""
+        if (wanted is None or language in wanted) and fnmatchcase(name, match or "*"):
+            shots = str(found.num_fewshot or 0) if found.kind == "task" else ""
+            rows.append((name, found.kind, language, shots))
+    return ("name", "kind", "language", "few-shots"), rows
+
+
+def _language(path: str | None, packs: dict[str, Path]) -> str:
+    """Return the code of the pack that a YAML is of; "" if none, or for a tag."""
+    folders = Path(path).resolve().parents if path else ()
+    return next((code for code, folder in packs.items() if folder in folders), "")

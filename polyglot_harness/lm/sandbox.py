@@ -1,0 +1,29 @@
+"""Templates of tasks are rendered in a sandbox: lm-eval's plain Jinja can run any code."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+
+def sandbox_templates() -> None:
+    """Replace lm-eval's Jinja environment by an immutable sandboxed one with the same settings.
+
+    A template that reaches for what is private, changes a list or asks for a huge range raises
+    ``jinja2.exceptions.SecurityError``. All of lm-eval finds the environment in `lm_eval.utils`:
+    for tasks' texts, and for chat templates that a server sends. A second call does nothing.
+    """
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from lm_eval import utils
+
+    plain = utils.env
+    if isinstance(plain, ImmutableSandboxedEnvironment):
+        return
+    sandbox = ImmutableSandboxedEnvironment(
+        loader=plain.loader,
+        undefined=plain.undefined,
+        keep_trailing_newline=plain.keep_trailing_newline,
+    )
+    sandbox.filters.update(plain.filters)
+    # lm-eval compiles a template anew for each document, at fifty times the cost of rendering it
+    sandbox.from_string = lru_cache(maxsize=1024)(sandbox.from_string)  # type: ignore[assignment]
+    utils.env = sandbox
