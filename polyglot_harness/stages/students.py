@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from polyglot_harness.assets import PACKAGE
 from polyglot_harness.files import write_jsonl
 from polyglot_harness.provenance import relevant
 from polyglot_harness.reporting import Progress
 from polyglot_harness.spec import (
     Example,
     LanguagePack,
+    Pairs,
     Recipe,
     RunSpec,
     StudentCard,
+    TeacherCard,
     digest,
     pairs,
 )
 from polyglot_harness.stages.workshop import Done, Workshop, identity
 from polyglot_harness.store import Result, file_sha256, output_sha256
+from polyglot_harness.students import check_trainable, gives_likelihoods
+from polyglot_harness.teachers import is_served, shaping_args
 
 
 def train(shop: Workshop, name: str, student: StudentCard, examples: Sequence[Example]) -> Done:
@@ -30,7 +35,11 @@ def train(shop: Workshop, name: str, student: StudentCard, examples: Sequence[Ex
         name: Readable name of teacher and language.
         student: The base model's card.
         examples: Training data, as `training.data.choose` gives them.
+
+    Raises:
+        ConfigError: If the student is none that can be trained.
     """
+    check_trainable(student)
     recipe = shop.spec.recipe
 
     def work(folder: Path, progress: Progress) -> Result:
@@ -78,7 +87,7 @@ def evaluate(
     Args:
         shop: The run.
         name: Readable name.
-        model_args: Arguments of lm-eval's ``hf``.
+        model_args: Arguments of the student's model type.
         identity: What stands for the model (base and adapter) in the digest.
         pack: The language whose tasks are run.
     """
@@ -87,22 +96,37 @@ def evaluate(
 
     def work(folder: Path, progress: Progress) -> Result:
         from polyglot_harness.lm.evaluate import evaluate as run_tasks
+        from polyglot_harness.lm.hub_data import hub_data
 
-        lm = shop.pool.lm("hf", model_args, batch_size=spec.batch_size, device=spec.device)
-        if spec.student.chat_template:
+        student, likelihoods = spec.student, gives_likelihoods(spec.student)
+        lm = shop.pool.lm(
+            student.model, model_args, batch_size=spec.batch_size, device=spec.device,
+            likelihoods=likelihoods and is_served(student.model),
+        )  # fmt: skip
+        if student.chat_template and getattr(lm, "tokenizer", None) is not None:
             # the untrained base gets the template that its students are trained with
-            lm.tokenizer.chat_template = spec.student.chat_template
-        found = run_tasks(
-            lm,
-            tasks,
-            pack.code,
-            folder,
-            limit=spec.eval_limit,
-            seed=spec.seed,
-            include_path=spec.include_path,
-            progress=progress,
-        )
-        return Result({"items": sum(m.n for m in found)}, found)
+            lm.tokenizer.chat_template = student.chat_template
+        with hub_data() as data:
+            found = run_tasks(
+                lm,
+                tasks,
+                pack.code,
+                folder,
+                limit=spec.eval_limit,
+                seed=spec.seed,
+                num_fewshot=spec.num_fewshot,
+                likelihoods=likelihoods,
+                include_path=spec.include_path,
+                progress=progress,
+            )
+        # a task's own measurement has its name; others have one with a colon
+        whole = [m for m in found if ":" not in m.name]
+        left_out = sum(m.n == 0 for m in whole)
+        items = sum(m.n for m in whole)
+        if note := data.note():
+            progress(items, items, note)
+        counts = {"items": items, "tasks_left_out": left_out, "data": data.rows()}
+        return Result(counts, found)
 
     inputs = pairs(
         {
@@ -110,7 +134,9 @@ def evaluate(
             "chat_template": spec.student.chat_template,
             "tasks": tasks,
             "task_files": tasks_digest(pack),
+            "data": data_identity(tasks, spec.include_path),
             "limit": spec.eval_limit,
+            "num_fewshot": spec.num_fewshot,
             "seed": spec.seed,
             "batch_size": spec.batch_size,
             "device": spec.device,
@@ -123,7 +149,12 @@ def evaluate(
 
 def base_args(student: StudentCard) -> dict[str, Any]:
     """Return lm-eval's arguments for the untrained student."""
-    return {"pretrained": student.pretrained, "dtype": student.dtype}
+    args = {"pretrained": student.pretrained, **dict(student.model_args)}
+    if is_served(student.model):
+        # lm-eval's name of it; ours knows no other
+        return {"model": args.pop("pretrained"), **args}
+    revision = {"revision": student.revision} if student.revision else {}
+    return {**args, "dtype": student.dtype, **revision}
 
 
 def adapter_args(student: StudentCard, adapter: Path) -> dict[str, Any]:
@@ -133,7 +164,11 @@ def adapter_args(student: StudentCard, adapter: Path) -> dict[str, Any]:
 
 def base_identity(student: StudentCard) -> str:
     """Return what stands for the untrained student in a digest."""
-    return f"{identity(student.pretrained)}:{student.dtype}"
+    if is_served(student.model):
+        return f"{student.model}:{student.pretrained}:{digest(_shaping(student))}"
+    revision = f"@{student.revision}" if student.revision else ""
+    found = f"{identity(student.pretrained)}{revision}:{student.dtype}"
+    return found if student.model == "hf" else f"{student.model}:{found}:{_shaping(student)}"
 
 
 def adapter_identity(student: StudentCard, trained: Done) -> str:
@@ -149,16 +184,41 @@ def recipe_identity(recipe: Recipe) -> Recipe:
 
 def student_identity(student: StudentCard) -> list[str]:
     """Return what stands for a student before its training in a digest."""
-    return [base_identity(student), student.chat_template]
+    modules = [",".join(student.target_modules)] if student.target_modules else []
+    return [base_identity(student), student.chat_template, *modules]
 
 
 def student_tasks(spec: RunSpec, pack: LanguagePack) -> tuple[str, ...]:
-    """Return the tasks of a language: the spec's, with ``{lang}`` filled in, or the pack's."""
-    return tuple(t.replace("{lang}", pack.code) for t in spec.tasks) or pack.student_tasks
+    """Return the tasks of a language: the spec's, or the student's, or the pack's."""
+    named = spec.tasks or spec.student.tasks
+    return tuple(t.replace("{lang}", pack.code) for t in named) or pack.student_tasks
+
+
+def data_identity(tasks: Sequence[str], include_path: str | None) -> list[Any]:
+    """Return what stands for the tasks' data sets of the hub in a digest.
+
+    Each is a name, a configuration, further arguments, and the revision that is asked for, or with
+    a mirror a digest of its files. One without a revision is ``newest``: it is not looked up here.
+    """
+    from polyglot_harness.lm.hub_data import data_sources
+    from polyglot_harness.lm.index import task_configs, task_manager
+
+    manager = task_manager(tasks, include_path=include_path)
+    return [source.identity() for source in data_sources(task_configs(manager, tasks))]
 
 
 def tasks_digest(pack: LanguagePack) -> str:
-    """Digest of the pack's YAML and item files, so that changed items are evaluated again."""
+    """Digest of YAMLs, items and what reads and scores them: what changed is evaluated again."""
     folder = Path(pack.folder)
-    files = sorted([*folder.glob("*.yaml"), *folder.glob("mini/*"), *folder.parent.glob("_mini*")])
+    shared = [file for file in folder.parent.glob("_*_yaml") if file.name != "_teach_yaml"]
+    code = (PACKAGE / "lm" / "student_tasks").glob("*.py")
+    files = sorted([*folder.glob("*.yaml"), *folder.glob("mini/*"), *shared, *code])
     return digest([[f.name, file_sha256(f)] for f in files if f.is_file()])
+
+
+def _shaping(student: StudentCard) -> Pairs:
+    """Return the model's arguments that shape what it answers."""
+    asked = TeacherCard(
+        name=student.name, model=student.model, model_args=student.model_args, form="chat"
+    )
+    return shaping_args(asked)

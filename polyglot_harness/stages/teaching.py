@@ -18,7 +18,7 @@ from polyglot_harness.lm.judge import PARSER_VERSION, Judge
 from polyglot_harness.provenance import relevant
 from polyglot_harness.reporting import Progress
 from polyglot_harness.spec import Example, LanguagePack, Pairs, RunSpec, TeacherCard, digest, pairs
-from polyglot_harness.stages.students import student_tasks, tasks_digest
+from polyglot_harness.stages.students import data_identity, student_tasks, tasks_digest
 from polyglot_harness.stages.workshop import Done, Workshop, identity
 from polyglot_harness.store import (
     RECORD,
@@ -93,6 +93,7 @@ def replies_depend_on(teacher: TeacherCard, spec: RunSpec) -> list[Any]:
 
 
 def _inputs(teacher: TeacherCard, pack: LanguagePack, strategy: str, spec: RunSpec) -> Pairs:
+    tasks = student_tasks(spec, pack)
     return pairs(
         {
             "teacher": [*replies_depend_on(teacher, spec), teacher.form, teacher.gen_kwargs],
@@ -111,7 +112,7 @@ def _inputs(teacher: TeacherCard, pack: LanguagePack, strategy: str, spec: RunSp
             "max_attempts": spec.max_attempts,
             "chunk_size": "" if is_served(teacher.model) else spec.chunk_size,
             "checks": spec.checks,
-            "tasks": [student_tasks(spec, pack), tasks_digest(pack)],
+            "tasks": [tasks, tasks_digest(pack), data_identity(tasks, spec.include_path)],
             "parser": PARSER_VERSION,
             "versions": relevant("py3langid", "json_repair", "rapidfuzz"),
         }
