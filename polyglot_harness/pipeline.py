@@ -115,7 +115,7 @@ def _anchors(shop: Workshop, pack: LanguagePack) -> Anchors:
         trained = stages.train(shop, f"gold-{pack.code}", student, gold)
         reference = _evaluate_trained(shop, "gold", student, trained, pack)
     else:
-        official = student.model_copy(update={"pretrained": shop.spec.reference})
+        official = student.model_copy(update={"pretrained": shop.spec.reference, "revision": ""})
         reference = stages.evaluate(
             shop, "reference", stages.base_args(official), stages.base_identity(official), pack
         )

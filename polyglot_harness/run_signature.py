@@ -9,6 +9,7 @@ from polyglot_harness.lm.judge import PARSER_VERSION
 from polyglot_harness.signature import format_signature
 from polyglot_harness.spec import LanguagePack, RunSpec, digest
 from polyglot_harness.stages import (
+    data_identity,
     given_sha256,
     recipe_identity,
     student_identity,
@@ -33,6 +34,11 @@ def cell_signature(spec: RunSpec, pack: LanguagePack) -> str:
         spec.instruction_language, spec.max_attempts, PARSER_VERSION,
         [given_sha256(spec, strategy, pack.code) for strategy, _ in spec.given],
     ]  # fmt: skip
+    tasks = student_tasks(spec, pack)
+    tested = [
+        tasks, tasks_digest(pack), data_identity(tasks, spec.include_path), spec.eval_limit,
+        spec.num_fewshot,
+    ]  # fmt: skip
     return format_signature(
         {
             "lang": pack.code,
@@ -45,7 +51,7 @@ def cell_signature(spec: RunSpec, pack: LanguagePack) -> str:
             "sft": f"{spec.recipe.name}@{digest(recipe_identity(spec.recipe))[:4]}",
             "base": f"{spec.student.name}@{digest(student_identity(spec.student))[:4]}",
             "ref": spec.reference,
-            "tasks": digest([student_tasks(spec, pack), tasks_digest(pack), spec.eval_limit])[:4],
+            "tasks": digest(tested)[:4],
             "intr": digest(measured)[:4],
             "version": __version__,
         }

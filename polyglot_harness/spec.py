@@ -114,12 +114,22 @@ class StudentCard(Record):
 
     name: str
     pretrained: str
-    """Name of an embedded model, a local path, or a model of the hub."""
+    """Name of an embedded model, a local path, a model of the hub, or a server's model."""
+    model: str = "hf"
+    """lm-eval model type that evaluates it; only one of ``hf`` can be trained."""
+    model_args: Pairs = ()
+    """Further arguments of that model type, e.g. the ``base_url`` of a server."""
+    revision: str = ""
+    """Commit of the hub's model; "" for the newest."""
     reference: str = "gold"
     """Upper anchor: ``gold`` (the base trained on the pack's gold data) or a model to load."""
     dtype: str = "float32"
     chat_template: str = ""
     """Jinja template in place of the tokenizer's own; needed where that has none."""
+    target_modules: tuple[str, ...] = ()
+    """Modules that LoRA adapts, where the architecture's names are not the recipe's."""
+    tasks: tuple[str, ...] = ()
+    """Student tasks in place of those that the packs name; ``{lang}`` stands for the code."""
     family: str = ""
     licence: str = ""
     url: str = ""
@@ -195,9 +205,11 @@ class RunSpec(Record):
     """``gold`` or a model, as in `StudentCard.reference`."""
     recipe: Recipe
     tasks: tuple[str, ...] = ()
-    """Student tasks in place of those that the packs name; ``{lang}`` stands for the code."""
+    """Student tasks in place of the student's or the packs' own; ``{lang}`` stands for the code."""
     eval_limit: int | None = Field(None, ge=1)
     """Items per student task; None for all."""
+    num_fewshot: int | None = Field(None, ge=0)
+    """Examples in the prompts of student tasks; None for what each task says."""
     metrics: tuple[str, ...]
     metric_limit: int | None = Field(None, ge=1)
     """Examples per cell that metrics with a language model read; None for all."""

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from polyglot_harness.assets import recipes_path, students_path
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record, read_toml
-from polyglot_harness.spec import Recipe, StudentCard
+from polyglot_harness.safety.trust import refuse_remote_code
+from polyglot_harness.spec import Recipe, StudentCard, pairs
+from polyglot_harness.teachers import is_served, without_secrets
+
+_WITH_LIKELIHOODS = ("local-completions", "openai-completions", "textsynth", "gguf", "ggml")
+"""Model types of servers that tell the log-probabilities of a given text."""
 
 
 def student_names() -> list[str]:
@@ -26,22 +32,43 @@ def load_student(name: str | None, overrides: dict[str, Any] | None = None) -> S
 
     Args:
         name: Card name or path; None if only `overrides` say what it is.
-        overrides: Fields of `StudentCard`, e.g. ``{"pretrained": "org/model"}``.
+        overrides: Fields of `StudentCard`, e.g. ``{"pretrained": "org/model"}``; for a model type
+            other than ``hf`` also its arguments, e.g. ``{"model": "local-chat-completions",
+            "pretrained": "name", "base_url": "http://..."}``.
 
     Raises:
-        ConfigError: If there is no such card, or a field is wrong.
+        ConfigError: If there is no such card, a field is wrong, or an argument holds a secret.
     """
     overrides = dict(overrides or {})
     if name is None:
         if "pretrained" not in overrides:
-            raise ConfigError("--student_args needs pretrained=... where --student is not given")
+            raise ConfigError(
+                "--student_args needs pretrained=... where --student is not given: a model, or "
+                "the name that a server has for one"
+            )
         overrides.setdefault("name", str(overrides["pretrained"]).rstrip("/").split("/")[-1])
-        return parse_record(StudentCard, overrides, "--student_args")
+        return _card({}, overrides, "--student_args")
     path = Path(name) if name.endswith(".toml") else students_path() / f"{name}.toml"
     if not path.is_file():
         raise unknown_name("student", name, student_names())
     where = f"{path} with --student_args" if overrides else str(path)
-    return parse_record(StudentCard, {**read_toml(path), **overrides}, where)
+    data = read_toml(path)
+    refuse_remote_code(data, str(path))
+    return _card(data, overrides, where)
+
+
+def gives_likelihoods(student: StudentCard) -> bool:
+    """Whether it can be asked for the log-likelihood of a text, as most tasks do."""
+    return not is_served(student.model) or student.model in _WITH_LIKELIHOODS
+
+
+def check_trainable(student: StudentCard) -> None:
+    """Raise ConfigError if the student cannot be trained here."""
+    if student.model != "hf":
+        raise ConfigError(
+            f"student {student.name!r} is of model type {student.model!r}, and only one of 'hf' "
+            "can be trained; a student behind a server can be evaluated: polyglot-harness evaluate"
+        )
 
 
 def load_recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
@@ -54,3 +81,32 @@ def load_recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
     if not path.is_file():
         raise unknown_name("recipe", name, recipe_names())
     return parse_record(Recipe, {**read_toml(path), **(overrides or {})}, str(path))
+
+
+def _card(data: dict[str, Any], overrides: dict[str, Any], where: str) -> StudentCard:
+    """Build a card; of a model type other than ``hf`` an override may be an argument."""
+    args = data.get("model_args", {})
+    args = dict(args) if isinstance(args, dict) else args
+    if overrides.get("model", data.get("model", "hf")) != "hf" and isinstance(args, dict):
+        for key in overrides.keys() - StudentCard.model_fields.keys():
+            args[key] = overrides.pop(key)
+    if "pretrained" in overrides:
+        data = {**data, "revision": ""}  # another model has other commits
+    merged = {**data, "model_args": pairs(args) if isinstance(args, dict) else args, **overrides}
+    card = parse_record(StudentCard, merged, where)
+    _refuse_secrets(card, where)
+    return card
+
+
+def _refuse_secrets(card: StudentCard, where: str) -> None:
+    """Keys come from the environment: an argument would end in files, logs and shell histories."""
+    for (key, value), (_, shown) in zip(
+        card.model_args, without_secrets(card.model_args), strict=True
+    ):
+        if value != shown:
+            raise ConfigError(
+                f"{where}: {key!r} looks like a secret; keys come from the environment only: set "
+                "the variable OPENAI_API_KEY (or another one, named by api_key_env=NAME)"
+            )
+        if "@" in urlsplit(str(value) if key == "base_url" else "").netloc:
+            raise ConfigError(f"{where}: 'base_url' holds a user name or password; take it out")

@@ -453,9 +453,28 @@ def test_bad_alpha() -> None:
         score_cells([cell()], ANCHORS, alpha=2)
 
 
-def test_other_items_than_the_anchors_are_refused() -> None:
-    with pytest.raises(StageError, match="t, de: task b was evaluated for base but not for stu"):
-        score_cells([cell(answers=items(a=[1, 1, 1, 0]))], ANCHORS)
+def test_means_are_over_the_tasks_that_all_share() -> None:
+    less = Anchors(BASE, {"a": REFERENCE["a"], "c": {"q0": 1.0}})
+    (got,) = score_cells([cell(**METRICS)], {"de": less})
+    # of task a alone: student .75, base .25, reference 1
+    assert (got.raw, got.base, got.reference, got.n_items) == (0.75, 0.25, 1.0, 4)
+    assert (got.gain, got.gap, got.pgr) == (0.5, 0.75, pytest.approx(2 / 3))
+    assert got.missing == ("task:b (reference)", "task:c (student, base)")
+    assert score_cells([cell(**METRICS)], ANCHORS)[0].missing == ()
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        # items of a shared task must be equal
+        (items(a=[1, 1, 1]), r"t, de: task a: 1 item\(s\) of base not of student \(q3\)"),
+        (items(z=[1]), r"t, de: no task was evaluated for all of them \(student: z; base: a, b; "),
+        ({}, "t, de: student: no tasks were evaluated"),
+    ],
+)
+def test_other_items_than_the_anchors_are_refused(answers: Items, message: str) -> None:
+    with pytest.raises(StageError, match=message):
+        score_cells([cell(answers=answers)], ANCHORS)
 
 
 # --- the paper's released results (arXiv 2604.11290, OLMo-3-7B base) ------------------------------

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polyglot_harness.cli import flags
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from polyglot_harness.spec import Measurement
+
+COLUMNS = ("language", "task", "metric", "shots", "score", "± stderr", "n")
+EPILOG = """\
+examples:
+  # KoBEST, one table for each number of examples
+  polyglot-harness evaluate --student polyglot-ko-1.3b --languages ko --num_fewshot 0,5,10,50
+
+  # the tasks of arXiv 2604.11290, out of a mirror of the hub's data sets
+  polyglot-harness evaluate --languages de,ja --tasks polyglot_student_{lang} --offline_data DIR
+
+  # a student behind a server: tasks that generate; the others are named and left out
+  polyglot-harness evaluate --languages de --tasks polyglot_student_{lang} --student_args \\
+      model=local-chat-completions,base_url=http://localhost:8000/v1,pretrained=ORG/MODEL
+"""
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -14,47 +34,111 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "evaluate",
         help="evaluate a student with lm-eval tasks",
-        description="Evaluate a base model, or a trained student (--adapter), on the tasks of a "
-        "language; the score of every item is kept.",
+        description="Evaluate a base model, a trained student (--adapter), or a model behind a "
+        "server, on the tasks of a language: all metrics of each task; the score of every item is "
+        "kept.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--adapter", type=Path, default=None, metavar="DIR",
                         help="adapter folder of `train`")  # fmt: skip
     flags.language_flag(parser)
     flags.student_flags(parser)
-    flags.evaluation_flags(parser)
+    flags.evaluation_flags(parser, several=True)
     flags.common_flags(parser)
     return parser
 
 
 def execute(args: argparse.Namespace) -> int:
     """Evaluate and print a table."""
+    from dataclasses import replace
+
     from rich.console import Console
     from rich.table import Table
 
     from polyglot_harness import stages
     from polyglot_harness.cli.stage import workshop
     from polyglot_harness.languages import load_pack
+    from polyglot_harness.students import check_trainable
 
+    shots, args.num_fewshot = args.num_fewshot or (None,), None
     shop = workshop(args)
     student = shop.spec.student
     model_args, identity = stages.base_args(student), stages.base_identity(student)
     if args.adapter:
+        check_trainable(student)
         model_args = stages.adapter_args(student, args.adapter)
         identity += f"+{_weights_sha256(args.adapter)}"
     table = Table(title=f"{student.name}{' with ' + str(args.adapter) if args.adapter else ''}")
-    for column in ("language", "task", "score", "± stderr", "n"):
-        table.add_column(column, justify="left" if column in ("language", "task") else "right")
-    folders = []
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in COLUMNS[:3] else "right")
+    folders: list[Path] = []
+    measured: list[Measurement] = []
     for code in shop.spec.languages:
         pack = load_pack(code, args.include_path)
-        done = stages.evaluate(shop, student.name, model_args, identity, pack)
-        folders.append(done.folder)
-        for m in done.record.measurements:
-            table.add_row(code, m.name, f"{m.value:.3f}", f"{m.stderr or 0:.3f}", str(m.n))
-    Console(highlight=False).print(table)
+        for number in shots:
+            at = replace(shop, spec=shop.spec.model_copy(update={"num_fewshot": number}))
+            done = stages.evaluate(at, student.name, model_args, identity, pack)
+            folders.append(done.folder)
+            measured += done.record.measurements
+            _add_rows(table, done.record.measurements)
+            _add_mean(table, code, done.folder)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)  # a file or a pipe has no width of its own
+    console.print(table)
+    for line in [*_notes(measured), *_fixed_shots(measured, shots)]:
+        console.print(line, soft_wrap=True, markup=False)
     for folder in folders:
         print(f"{folder}/items.jsonl")  # noqa: T201
     return 0
+
+
+def _add_rows(table: Table, measured: Sequence[Measurement]) -> None:
+    """Add a row a measurement; those beside a task's own stand below it, indented."""
+    for m in measured:
+        task, _, part = m.name.partition(":")
+        params = dict(m.params)
+        table.add_row(
+            m.language,
+            f"  {part}" if part else task,
+            str(params.get("metric", "")),
+            str(params.get("num_fewshot", "")),
+            "—" if m.value is None else f"{m.value:.3f}",
+            "—" if m.stderr is None else f"{m.stderr:.3f}",
+            str(m.n),
+        )
+
+
+def _add_mean(table: Table, language: str, folder: Path) -> None:
+    """Add the language's mean, as scores take it: of tasks, each the mean of its items."""
+    from polyglot_harness.lm.evaluate import ITEMS, read_items
+    from polyglot_harness.scoring.items import align, count, estimate
+
+    arrays = align({language: read_items(folder / ITEMS)})[language]
+    mean = estimate(arrays)
+    if len(arrays) > 1 and mean.value is not None:
+        error = "—" if mean.stderr is None else f"{mean.stderr:.3f}"
+        title = f"mean of {len(arrays)} tasks"
+        table.add_row(language, title, "", "", f"{mean.value:.3f}", error, str(count(arrays)))
+
+
+def _notes(measured: list[Measurement]) -> list[str]:
+    """Return a line for each reason that something has no value, with what it concerns."""
+    concerned: dict[str, list[str]] = {}
+    for m in measured:
+        if note := dict(m.params).get("note"):
+            concerned.setdefault(str(note), []).append(m.name)
+    return [f"No value ({note}): {', '.join(names)}" for note, names in concerned.items()]
+
+
+def _fixed_shots(measured: list[Measurement], shots: tuple[int | None, ...]) -> list[str]:
+    """Say which tasks fix 0 examples, whatever was asked for."""
+    own = {m.name: dict(m.params).get("num_fewshot", shots[0]) for m in measured}
+    fixed = [name for name, number in own.items() if ":" not in name and number not in shots]
+    if shots == (None,) or not fixed:
+        return []
+    return [f"These tasks fix 0 examples, whatever --num_fewshot says: {', '.join(fixed)}"]
 
 
 def _weights_sha256(adapter: Path) -> str:

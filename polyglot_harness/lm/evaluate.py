@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from polyglot_harness.errors import StageError
+from polyglot_harness.errors import ConfigError, StageError
 from polyglot_harness.files import jsonl_rows, write_jsonl
-from polyglot_harness.intrinsic.estimate import mean_of
 from polyglot_harness.lm.chunks import seed_everything
+from polyglot_harness.lm.eval_progress import reported
 from polyglot_harness.lm.index import load_tasks, task_manager
+from polyglot_harness.lm.task_scores import score_task
 from polyglot_harness.reporting import Progress, ignore
 from polyglot_harness.spec import Measurement, key_hash
 
 ITEMS = "items.jsonl"
+NO_LIKELIHOODS = "needs log-likelihoods, which the student's server does not give"
 
 
 def evaluate(
@@ -26,38 +28,46 @@ def evaluate(
     *,
     limit: int | None,
     seed: int,
+    num_fewshot: int | None = None,
+    likelihoods: bool = True,
     include_path: str | None = None,
     progress: Progress = ignore,
 ) -> tuple[Measurement, ...]:
-    """Run lm-eval tasks and write ``items.jsonl``: task, item and score, one line an item.
+    """Run lm-eval tasks and write ``items.jsonl``: task, item, score (and category), a line each.
+
+    Documents of one task with the same ``id`` are one item, whose score is their mean.
 
     Args:
         lm: The student's lm-eval ``LM``.
         tasks: Tasks or groups.
         language: Code, for the measurements.
         folder: Where the file goes.
-        limit: Items per task; None for all.
-        seed: Seeds few-shot draws and sampling.
+        limit: Documents per task; None for all.
+        seed: Seeds few-shot draws, sampling and bootstraps.
+        num_fewshot: Examples in each prompt; None for what each task says. A task that fixes 0
+            keeps it, as in lm-eval.
+        likelihoods: Whether `lm` gives log-likelihoods. If not, a task that needs them is replaced
+            by the one that its metadata name as ``generative``, or left out.
         include_path: A further folder of YAMLs.
         progress: Called with (requests done, requests in all).
 
     Returns:
-        One measurement a task: mean, standard error, n.
+        By task, see `task_scores.score_task`; a task that is left out has no value and a note.
 
     Raises:
-        StageError: If a task reports no number per item.
+        ConfigError: If a task has fewer few-shot examples than asked for, or all are left out.
+        StageError: If a task has no documents.
     """
     import lm_eval
 
-    manager = task_manager(tasks, include_path=include_path)
-    loaded = load_tasks(manager, tasks)["tasks"]
-    for task in loaded.values():
-        if task.get_config("num_fewshot") is None:
-            task.set_config("num_fewshot", 0)
+    loaded, left_out = _load(tasks, include_path, likelihoods)
+    for name, task in loaded.items():
+        _set_shots(name, task, num_fewshot)
         task.set_fewshot_seed(seed=seed)
+    aggregations = {name: _take_aggregation(task) for name, task in loaded.items()}
     seed_everything(int.from_bytes(key_hash("evaluate", seed)[:4], "big"))
     samples: dict[str, Any] = {}
-    with _reported(progress):
+    with reported(progress):
         # lm-eval applies the chat template to all tasks of a call, or to none
         for chat in (False, True):
             part = {name: task for name, task in loaded.items() if _wants_chat(task) is chat}
@@ -71,75 +81,99 @@ def evaluate(
                     bootstrap_iters=0,
                 )
                 samples |= found["samples"]
-    items = {name: _scores(name, found) for name, found in samples.items()}
-    rows = [
-        {"task": name, "item": item, "score": score}
-        for name in sorted(items)
-        for item, score in items[name].items()
-    ]
+    measured = [_left_out(name, language) for name in left_out]
+    rows: list[dict[str, Any]] = []
+    for name in sorted(samples):
+        shots = int(loaded[name].get_config("num_fewshot"))
+        found, items = score_task(
+            name, language, samples[name], aggregations[name](), num_fewshot=shots, seed=seed
+        )
+        measured += found
+        rows += ({"task": name, **item} for item in items)
     write_jsonl(folder / ITEMS, rows)
-    return tuple(mean_of(name, language, list(items[name].values())) for name in sorted(items))
+    return tuple(measured)
 
 
 def read_items(path: Path) -> dict[str, dict[str, float]]:
-    """Read ``items.jsonl`` back as task -> item -> score."""
+    """Read ``items.jsonl`` back as task -> item -> score.
+
+    Raises:
+        StageError: If a line lacks a field, or there is none: no task gives a number per item.
+    """
     items: dict[str, dict[str, float]] = {}
     for number, row in jsonl_rows(path):
         try:
             items.setdefault(row["task"], {})[str(row["item"])] = float(row["score"])
         except (KeyError, TypeError, ValueError):
             raise StageError(f"{path}:{number}: needs task, item and score") from None
+    if not items:
+        raise StageError(f"{path}: no task gives a number per item, which a score is made of")
     return items
+
+
+def _load(
+    tasks: Sequence[str], include_path: str | None, likelihoods: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the tasks that the student can do by name, and the names of those left out."""
+    loaded = load_tasks(task_manager(tasks, include_path=include_path), tasks)["tasks"]
+    if likelihoods:
+        return loaded, []
+    able = {n: task for n, task in loaded.items() if task.OUTPUT_TYPE == "generate_until"}
+    forms = {name: _metadata(loaded[name]).get("generative") for name in loaded.keys() - able}
+    wanted = sorted({str(form) for form in forms.values() if form})
+    if wanted:
+        manager = task_manager(wanted, include_path=include_path)
+        able |= load_tasks(manager, wanted)["tasks"]
+    left_out = sorted(name for name, form in forms.items() if not form)
+    if not able:
+        raise ConfigError(
+            f"no task is left: {', '.join(left_out)}: each {NO_LIKELIHOODS}; name tasks that "
+            "generate, or evaluate with model type local-completions"
+        )
+    return able, left_out
+
+
+def _left_out(name: str, language: str) -> Measurement:
+    params = (("note", NO_LIKELIHOODS),)
+    return Measurement(name=name, language=language, value=None, stderr=None, n=0, params=params)
+
+
+def _set_shots(name: str, task: Any, num_fewshot: int | None) -> None:
+    """Set the number of examples by the rule of lm-eval's ``simple_evaluate``.
+
+    Raises:
+        ConfigError: If there are fewer to draw from.
+    """
+    own = task.get_config("num_fewshot")
+    shots = num_fewshot if num_fewshot is not None and own != 0 else own or 0
+    task.set_config("num_fewshot", shots)
+    sampler = getattr(task, "sampler", None)
+    if not shots or sampler is None:
+        return
+    # drawn from what is asked, one more is needed: a question is no example of itself
+    same = task.fewshot_cfg.split == task.get_config("test_split")
+    there = len(sampler.fewshot_docs()) - same
+    if there < shots:
+        raise ConfigError(
+            f"task {name}: {shots} few-shot examples are asked for, but there are "
+            f"{max(there, 0)}; give --num_fewshot {max(there, 0)} or less"
+        )
+
+
+def _take_aggregation(task: Any) -> Any:
+    """Return the task's ``aggregation``; in its place comes one that does nothing.
+
+    We aggregate by ourselves: in lm-eval a metric that fails at the end loses the whole run.
+    """
+    own = task.aggregation
+    task.aggregation = lambda: defaultdict(lambda: lambda items: 0.0)
+    return own
 
 
 def _wants_chat(task: Any) -> bool:
     """Whether the task's metadata asks for the student's chat template."""
-    return bool((task.get_config("metadata") or {}).get("apply_chat_template"))
+    return bool(_metadata(task).get("apply_chat_template"))
 
 
-def _scores(task: str, samples: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return item -> score by the task's first metric and first filter."""
-    if not samples:
-        raise StageError(f"task {task}: no items")
-    first = samples[0]
-    metric = next(
-        (m for m in first["metrics"] if isinstance(first.get(m), (bool, int, float))), None
-    )
-    if metric is None:
-        raise StageError(f"task {task}: no metric with one number per item ({first['metrics']})")
-    return {
-        str(_item_id(sample)): float(sample[metric])
-        for sample in samples
-        if sample["filter"] == first["filter"]
-    }
-
-
-def _item_id(sample: Mapping[str, Any]) -> Any:
-    document = sample["doc"]
-    return document.get("id", sample["doc_id"]) if isinstance(document, dict) else sample["doc_id"]
-
-
-@contextmanager
-def _reported(progress: Progress) -> Iterator[None]:
-    """Let lm-eval's inner progress bar move ours."""
-    import lm_eval.api.model as base
-    import lm_eval.models.huggingface as hf
-
-    original = hf.tqdm
-
-    class Bar(original):  # type: ignore[misc,valid-type]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self.counts = "Running" in str(kwargs.get("desc", ""))
-            super().__init__(*args, **{**kwargs, "disable": True})
-            self.done = 0
-
-        def update(self, n: float | None = 1) -> None:
-            if self.counts:
-                self.done += int(n or 0)
-                progress(self.done, int(self.total or 0))
-
-    hf.tqdm = base.tqdm = Bar
-    try:
-        yield
-    finally:
-        hf.tqdm = base.tqdm = original
+def _metadata(task: Any) -> dict[str, Any]:
+    return task.get_config("metadata") or {}

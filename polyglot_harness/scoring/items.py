@@ -2,6 +2,8 @@
 
 Student, base and reference answer the same items, so every comparison here is paired by item. A
 mean over fewer items than the others have would be another number: it is refused, never returned.
+Means are over the tasks that all have (a student behind a server does fewer); what is left out
+for that is named.
 """
 
 from __future__ import annotations
@@ -28,6 +30,36 @@ class Estimate:
 
     value: float | None = None
     stderr: float | None = None
+
+
+def shared(parts: Mapping[str, Items], where: str = "") -> tuple[dict[str, Items], tuple[str, ...]]:
+    """Return each part's items of the tasks that all parts have, and what is left out.
+
+    Args:
+        parts: Name of the part -> its items.
+        where: What is scored; it starts the message of an error.
+
+    Returns:
+        Name -> items, and e.g. ``"task:polyglot_mgsm_de (reference)"``, where the reference lacks
+        that task, by name of the task.
+
+    Raises:
+        StageError: If a part has no task, or there is none that all have.
+    """
+    tasks = sorted({task for items in parts.values() for task in items})
+    lacking = {t: [name for name, items in parts.items() if t not in items] for t in tasks}
+    common = [task for task in tasks if not lacking[task]]
+    prefix = f"{where}: " if where else ""
+    for name, items in parts.items():
+        if not items:
+            raise StageError(f"{prefix}{name}: no tasks were evaluated")
+    if parts and not common:
+        had = "; ".join(f"{name}: {', '.join(sorted(items))}" for name, items in parts.items())
+        raise StageError(f"{prefix}no task was evaluated for all of them ({had})")
+    return (
+        {name: {task: items[task] for task in common} for name, items in parts.items()},
+        tuple(f"task:{t} ({', '.join(lacking[t])})" for t in tasks if lacking[t]),
+    )
 
 
 def align(parts: Mapping[str, Items], where: str = "") -> dict[str, Arrays]:

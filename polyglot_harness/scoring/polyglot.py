@@ -27,6 +27,7 @@ from polyglot_harness.scoring.items import (
     align,
     count,
     estimate,
+    shared,
     subtract,
 )
 from polyglot_harness.scoring.pgr import Method, anchor_flags, check_method, recovered
@@ -96,13 +97,14 @@ def score_cells(
         resamples: Of the bootstrap.
 
     Returns:
-        One score a cell, in their order. A value is None where a part is missing; `missing` names
-        the part and what it lacks. `score_stderr` is that of the PGR part: the error of z is not
-        in it.
+        One score a cell, in their order, over the tasks that student and anchors share. A value is
+        None where a part is missing; `missing` names the part and what it lacks, and each task
+        that is left out with those who lack it. `score_stderr` is that of the PGR part: the error
+        of z is not in it.
 
     Raises:
         ConfigError: If there are several students, whose anchors differ, or a bad option.
-        StageError: If student and anchors were not evaluated on the same items.
+        StageError: If student and anchors share no task, or differ in the items of one.
     """
     students = sorted({cell.student for cell in cells})
     if len(students) > 1:
@@ -140,7 +142,9 @@ def _extrinsic(
 ) -> _Extrinsic:
     parts = {"student": cell.items, "base": anchors.base, "reference": anchors.reference}
     present = {name: items for name, items in parts.items() if items is not None}
-    arrays = align(present, f"{cell.teacher}, {cell.language}")
+    where = f"{cell.teacher}, {cell.language}"
+    common, left_out = shared(present, where)
+    arrays = align(common, where)
     student, base, reference = (arrays.get(name) for name in parts)
     pgr = _NOTHING
     flags: tuple[str, ...] = ()
@@ -156,7 +160,7 @@ def _extrinsic(
         gap=_paired(reference, base),
         pgr=pgr,
         flags=flags,
-        missing=tuple(name for name in parts if name not in present),
+        missing=(*(name for name in parts if name not in present), *left_out),
         n_items=count(student) if student else 0,
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from polyglot_harness.errors import MissingDependency, StageError
+from polyglot_harness.errors import ConfigError, MissingDependency, StageError
 from polyglot_harness.reporting import Progress, ignore
 from polyglot_harness.spec import Example, Recipe, StudentCard
 
@@ -50,6 +50,7 @@ def train(
         Counts: examples, too_long, steps, tokens, final loss.
 
     Raises:
+        ConfigError: If the model has none of the modules that LoRA is to adapt.
         StageError: If there is nothing to train on, or memory runs out.
         MissingDependency: If trl or peft is not installed.
     """
@@ -68,21 +69,30 @@ def train(
             f"max_length={recipe.max_length} tokens)"
         )
     config = SFTConfig(**_arguments(recipe, folder, seed, device))
+    modules = list(student.target_modules or recipe.target_modules)
     lora = LoraConfig(
         r=recipe.lora_r,
         lora_alpha=recipe.lora_alpha,
         lora_dropout=recipe.lora_dropout,
-        target_modules=list(recipe.target_modules),
+        target_modules=modules,
         task_type="CAUSAL_LM",
     )
-    trainer = SFTTrainer(
-        model=_model(pretrained, student, seed),
-        args=config,
-        train_dataset=_dataset(kept),
-        processing_class=tokenizer,
-        peft_config=lora,
-        callbacks=[_progress_callback(progress)],
-    )
+    try:
+        trainer = SFTTrainer(
+            model=_model(pretrained, student, seed),
+            args=config,
+            train_dataset=_dataset(kept),
+            processing_class=tokenizer,
+            peft_config=lora,
+            callbacks=[_progress_callback(progress)],
+        )
+    except ValueError as error:
+        if "target modules" not in str(error).lower():
+            raise
+        raise ConfigError(
+            f"student {student.name}: it has none of the modules {', '.join(modules)}; "
+            "name those of its architecture as target_modules in its card or in --student_args"
+        ) from error
     trainer.remove_callback(PrinterCallback)  # the progress shown is ours
     try:
         trainer.train(resume_from_checkpoint=_last_checkpoint(folder / CHECKPOINTS))
@@ -117,7 +127,7 @@ def _finish(trainer: Any, tokenizer: Any, folder: Path, *, given: int, kept: int
 def _tokenizer(pretrained: str, student: StudentCard) -> Any:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(pretrained)
+    tokenizer = AutoTokenizer.from_pretrained(pretrained, revision=student.revision or None)
     if student.chat_template:
         tokenizer.chat_template = student.chat_template
     if not tokenizer.chat_template:
@@ -136,7 +146,9 @@ def _model(pretrained: str, student: StudentCard, seed: int) -> Any:
 
     set_seed(seed)
     dtype = getattr(torch, student.dtype)
-    return AutoModelForCausalLM.from_pretrained(pretrained, dtype=dtype)
+    return AutoModelForCausalLM.from_pretrained(
+        pretrained, dtype=dtype, revision=student.revision or None
+    )
 
 
 def _length(tokenizer: Any, example: Example) -> int:
