@@ -42,7 +42,7 @@ def measure(data: MeasureInput, values: Values) -> tuple[Measurement, ...]:
     # only if there is something to score: one tokenizer is downloaded
     if any(map(_has_reference, data.data.samples())):
         for name in names:
-            metrics = _metrics(TOKENIZERS.get(name))
+            metrics = scorers(TOKENIZERS.get(name))
             if isinstance(metrics, str):
                 reasons[name] = metrics
             else:
@@ -134,7 +134,7 @@ def _score(metric: Any, counted: NDArray[np.float64]) -> float:
     return float(metric._compute_score_from_stats(counted[1:].tolist()).score)
 
 
-def _metrics(tokenizer: str | None) -> tuple[Any, Any] | str:
+def scorers(tokenizer: str | None) -> tuple[Any, Any] | str:
     """Return chrF++ (None) or BLEU for a corpus and for sentences, or why it cannot be had."""
     from sacrebleu.metrics import BLEU, CHRF
 

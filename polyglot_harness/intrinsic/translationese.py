@@ -38,6 +38,7 @@ from polyglot_harness.errors import MissingDependency
 from polyglot_harness.intrinsic import MeasureInput
 from polyglot_harness.intrinsic.samples import BLOCK, Sample, blocks
 from polyglot_harness.intrinsic.values import Values
+from polyglot_harness.lexicon import WORD_LISTS
 from polyglot_harness.provenance import relevant
 from polyglot_harness.segmentation import VERSIONS, sentences, tokens
 from polyglot_harness.spec import LanguagePack, Measurement, RunSpec
@@ -47,8 +48,6 @@ FOLDS = 5
 LEAST = 50
 MOST = 4_000
 MARKS = tuple(".,;:!?-–—…()[]/%'\"“”„‘’«»¿¡،؛؟。、，！？：；「」『』（）・〜")
-WORD_LISTS = {"tl": "fil"}
-"""Names of wordfreq that are not those of the packs."""
 Floats = NDArray[np.float64]
 
 
