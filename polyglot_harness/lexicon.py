@@ -14,6 +14,8 @@ MIN_ZIPF = 1.5
 """A word counts as known if it occurs 30 times or more in a thousand million (Zipf scale)."""
 UNSEGMENTED = frozenset({"ja", "zh", "th", "ko"})
 """Languages whose words wordfreq finds only with further packages."""
+WORD_LISTS = {"tl": "fil"}
+"""Names of wordfreq that are not those of the packs."""
 
 
 @cache
@@ -21,7 +23,8 @@ def covers(language: str) -> bool:
     """Whether there is a word list for the language."""
     from wordfreq import available_languages
 
-    return language not in UNSEGMENTED and language in available_languages()
+    name = WORD_LISTS.get(language, language)
+    return language not in UNSEGMENTED and name in available_languages()
 
 
 def known_word_share(text: str, language: str) -> float | None:
@@ -48,4 +51,4 @@ def known_word_share(text: str, language: str) -> float | None:
 def _known(word: str, language: str) -> bool:
     from wordfreq import zipf_frequency
 
-    return float(zipf_frequency(word, language)) >= MIN_ZIPF
+    return float(zipf_frequency(word, WORD_LISTS.get(language, language))) >= MIN_ZIPF

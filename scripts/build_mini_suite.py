@@ -21,7 +21,7 @@ from mini_suite.items import Draft, Item, finish
 from mini_suite.notice import render_notice
 from mini_suite.text import load_sentences
 
-LANGUAGES = ("ar", "cs", "de", "es", "id", "ja")
+LANGUAGES = ("ar", "cs", "de", "es", "id", "ja", "ko", "tl")
 SEED = 20261123
 LIMIT = 240
 
@@ -75,6 +75,7 @@ def build(language: str, archives: dict[str, Path]) -> dict[str, list[Item]]:
     return {
         task: finish(found, language=language, task=task, rng=rng(f"{task}-places"))
         for task, found in drafts.items()
+        if found
     }
 
 

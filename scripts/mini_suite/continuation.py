@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import rules_ar, rules_cs, rules_de, rules_es, rules_id
+from . import rules_ar, rules_cs, rules_de, rules_es, rules_id, rules_ko, rules_tl
 from .items import Draft
 from .review import BAD_CONTINUATIONS
 from .text import Sentence
@@ -21,11 +21,13 @@ _PREPOSITIONS = {
     "de": rules_de.PREPOSITIONS,
     "es": rules_es.PREPOSITIONS | {"de", "que", "al"},
     "id": rules_id.PREPOSITIONS - {"untuk"},
+    "tl": rules_tl.PREPOSITIONS,
 }
 _BEFORE_VERBS = {
     "ar": rules_ar.PARTICLES | {"لكي", "كي", "حتى"},
     "cs": rules_cs.RELATIVES,
     "id": rules_id.ASPECT | {"untuk", "yang", "dapat", "harus"},
+    "tl": rules_tl.BEFORE_VERBS,
 }
 _DETERMINERS = {
     "de": rules_de.ARTICLES | rules_de.STRONG | rules_de.CONTRACTIONS,
@@ -83,6 +85,14 @@ def _cut(language: str, sentence: Sentence, rng: random.Random) -> list[Cut]:
         pairs = frozenset(re.findall(r"[一-龠々]{2,}|[ァ-ヺー]{3,}", text))
         return [Cut(sentence, text[:place], text[place:], text[place - 1], pairs)]
     words = text.split()
+    if language == "ko":
+        places = [p for p in range(2, len(words) - 1) if _kind(language, words[p - 1])]
+        places = [p for p in places if " ".join(words[:p]).count("'") % 2 == 0]
+        if not places:
+            return []
+        place = rng.choice(places)
+        kind = _kind(language, words[place - 1])
+        return [Cut(sentence, " ".join(words[:place]), " ".join(words[place:]), kind, content)]
     if len(words) < 7:
         return []
     middle = range(max(3, round(len(words) * 0.35)), min(len(words) - 2, round(len(words) * 0.7)))
@@ -93,6 +103,8 @@ def _cut(language: str, sentence: Sentence, rng: random.Random) -> list[Cut]:
 
 
 def _kind(language: str, word: str) -> str:
+    if language == "ko":
+        return rules_ko.continued_by(word)
     word = word.casefold()
     if word in _PREPOSITIONS[language]:
         return "preposition"
@@ -111,8 +123,10 @@ def _distractors(
         for other in cuts
         if other.sentence.source == cut.sentence.source
         and other.rest[-1] == cut.rest[-1]
+        and other.rest != cut.rest
         and other.kind != cut.kind
         and not (cut.kind == "が" and _POTENTIAL.search(other.rest))
+        and not rules_ko.could_follow(cut.kind, other.rest)
         and len(other.content & cut.content) <= 1
         and 0.65 <= len(other.rest) / size <= 1.5
     ]

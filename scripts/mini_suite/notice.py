@@ -11,7 +11,8 @@ _HEAD = """# Sources of the embedded evaluation suite
 The files `<lang>/mini/*.jsonl` hold short extracts of the data of the packages below, cut,
 rearranged and in part made wrong on purpose (minimal pairs). They are written by
 `scripts/build_mini_suite.py`, which names each package with its sha256. The `source` field of an
-item names the package. The table of capitals, the labels and the rules are this project's own.
+item names the package, or says `own`: `scripts/mini_suite/sentences_tl.txt` was written for this
+project, as were the table of capitals, the labels and the rules.
 """
 _UNICODE = """## Unicode License v3
 

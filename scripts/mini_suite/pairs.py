@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from . import rules_ar, rules_cs, rules_de, rules_es, rules_id, rules_ja
+from . import rules_ar, rules_cs, rules_de, rules_es, rules_id, rules_ja, rules_ko, rules_tl
 from .edits import Tokens, swap
 from .review import is_rejected
 from .text import Sentence
@@ -16,6 +16,8 @@ _TOKEN_RULES = {
     "de": rules_de,
     "es": rules_es,
     "id": rules_id,
+    "ko": rules_ko,
+    "tl": rules_tl,
 }
 Pair = tuple[Sentence, str]
 Rule = Callable[[str], Iterable[str]]
@@ -36,11 +38,14 @@ def word_order(language: str) -> list[Rule]:
 
 
 def agreement(language: str) -> list[Rule]:
-    """Return the rules that give sentences with one form that does not agree, hardest first."""
+    """Return the rules that give sentences with one form that does not agree, hardest first.
+
+    None where no rule makes a sentence wrong beyond doubt (Tagalog).
+    """
     if language == "ja":
         return [rules_ja.mistakes, rules_ja.easy_mistakes]
     module = _TOKEN_RULES[language]
-    rules = [_joined(module.mistakes)]
+    rules = [_joined(module.mistakes)] if hasattr(module, "mistakes") else []
     if hasattr(module, "easy_mistakes"):
         rules.append(_joined(module.easy_mistakes))
     return rules

@@ -53,6 +53,42 @@ BAD_SENTENCES = (
     "ネームスペースのよる",
     "引き上げられもの",
     "下へ下へ",
+    # ko
+    "비밀번호을",
+    "인 지 ",
+    "있는 지 ",
+    "페이지로에서",
+    "형식이여야",
+    "존 사이트",
+    "텍스크",
+    "응답 업음",
+    "에일리언스",
+    "당신을 이 페이지",
+    "작성니다",
+    "저정하지",
+    "문제를 응답하지",
+    "학생은 응답은",
+    "문항을 문제 은행 추가",
+    "문제를 수를",
+    "권한을 다시 사용자가",
+    "테그",
+    "컬랙션",
+    "엑션",
+    "다를 장치",
+    "단어 한 미만",
+    "불가한 워크",
+    "에 의해 마지막",
+    "최소 한 정답",
+    "최소 한 해답",
+    "활성 학생이 이 질문",
+    "응답하기를 시작",
+    "다음으로 정확한",
+    "제거 및 모든 첨부된",
+    "워그테일",
+    "웨그테일",
+    "완료되지 않음 IP",
+    "유형에 변경은",
+    "라이브를 위한",
 )
 
 # Parts of generated sentences that a strict reader would accept.
@@ -61,6 +97,7 @@ REJECTED = (
     "dengan diterima upah",
     "dapat dibutuhkan waktu",
     "どちらかが選択して",
+    "대표에 통하여",
 )
 
 
@@ -76,7 +113,12 @@ def is_rejected(text: str) -> bool:
 
 # Contexts (continuation) that more than one choice continues well.
 BAD_CONTINUATIONS = frozenset(
-    {"Menentukan apakah pengguna berhak", "لا يمكن تعيين", "يجب أن تكون المجموعات"}
+    {
+        "Menentukan apakah pengguna berhak",
+        "لا يمكن تعيين",
+        "يجب أن تكون المجموعات",
+        "Kinuha ng kartero ang",
+    }
 )
 
 # English names of emoji that are ambiguous, or whose local name is no translation of the word.
@@ -90,3 +132,18 @@ BAD_WORDS = frozenset(
     technologist hamsa khanda snowflake mate blossom merman mouse shortcake cook sparkler
     placard""".split()
 )
+
+# The same of one language, and words that it took from English, where its script hides them.
+LOCAL_BAD_WORDS = {
+    "ko": frozenset(
+        """ferry lime cookie popcorn poodle dvd paperclip videocassette crayon bus trolleybus shower
+        wheel canoe selfie drum softball croissant bacon coconut skunk beaver cupcake waffle butter
+        elf scarf coat sponge microphone mammoth laptop screwdriver genie supervillain superhero
+        dango ogre jeans sparkles scroll eyes backpack hibiscus guard jar leg foot warning
+        pilot""".split()
+    ),
+    "tl": frozenset(
+        """metro motorway sunglasses coat kiss leg ogre sparkles jeans eyes elf detective
+        scarf""".split()
+    ),
+}

@@ -9,6 +9,8 @@ LANGUAGE_NAME = {
     "es": "Spanish",
     "id": "Indonesian",
     "ja": "Japanese",
+    "ko": "Korean",
+    "tl": "Tagalog",
 }
 # "country" and "capital" in the language
 COUNTRY_LABELS = {
@@ -18,7 +20,10 @@ COUNTRY_LABELS = {
     "es": ("País", "Capital"),
     "id": ("Negara", "Ibu kota"),
     "ja": ("国", "首都"),
+    "ko": ("나라", "수도"),
 }
+# what CLDR calls a language, where it is not its code
+CLDR_LOCALE = {"tl": "fil"}
 # the three shots of every prompt; they are never items nor choices
 WORD_SHOTS = ("dog", "house", "fish")
 CAPITAL_SHOTS = ("FR", "JP", "EG")

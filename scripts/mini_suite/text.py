@@ -20,7 +20,12 @@ UDHR_FILE = {
     "es": "spa",
     "id": "ind",
     "ja": "jpn",
+    "ko": "kor",
+    "tl": "tgl",
 }
+# least and most words (Japanese: characters) and most characters of a sentence; Tagalog has the
+# Declaration alone, whose sentences are long
+SIZES = {"ja": (10, 70, 160), "tl": (4, 45, 300)}
 TERMINATORS = ".!?؟。！？"
 # Placeholders, markup, file names and figures: such a string is not running text.
 _NOT_PROSE = re.compile(r"[%{}<>_/&#*=|`\[\]\\@~^$]|\d|[٠-٩]|https?:|\.\w")
@@ -52,6 +57,7 @@ def load_sentences(language: str, archives: dict[str, Path]) -> list[Sentence]:
     raw += _gettext(language, "django", archives["django"])
     raw += _gettext(language, "wagtail", archives["wagtail"])
     raw += _quiz(language, archives["quiz"])
+    raw += _own(language)
     kept: list[Sentence] = []
     seen: list[set[str]] = []
     for source, text in raw:
@@ -103,6 +109,14 @@ def _quiz(language: str, path: Path) -> list[tuple[str, str]]:
     ]
 
 
+def _own(language: str) -> list[tuple[str, str]]:
+    """Read the sentences that were written for this project, one a line."""
+    path = Path(__file__).with_name(f"sentences_{language}.txt")
+    if not path.is_file():
+        return []
+    return [("own", line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def _clean(text: str) -> str:
     text = html.unescape(text).replace("\u00ad", "").replace("‐", "-").replace("\u00a0", " ")
     text = re.sub(r"[\u200b-\u200f\u202a-\u202e\ufeff]", "", text)
@@ -119,11 +133,11 @@ def _usable(text: str, language: str) -> bool:
         return False
     if is_bad_source(text) or not text[0].isalpha() and text[0] not in "¿¡":
         return False
-    if language in ("ar", "ja") and len(_LATIN.findall(text)) > 0.15 * len(text):
+    if language in ("ar", "ja", "ko") and len(_LATIN.findall(text)) > 0.15 * len(text):
         return False
     size = len(words(text, language))
-    low, high = (10, 70) if language == "ja" else (4, 26)
-    return low <= size <= high and len(text) <= 160
+    low, high, longest = SIZES.get(language, (4, 26, 160))
+    return low <= size <= high and len(text) <= longest
 
 
 def _shape(text: str, language: str) -> set[str]:

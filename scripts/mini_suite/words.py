@@ -13,15 +13,16 @@ from pathlib import Path
 
 from .fetch import read_members
 from .items import Draft
-from .review import BAD_WORDS
-from .tables import LANGUAGE_NAME, WORD_SHOTS
+from .review import BAD_WORDS, LOCAL_BAD_WORDS
+from .tables import CLDR_LOCALE, LANGUAGE_NAME, WORD_SHOTS
 
 _SCRIPT = {
     "ar": re.compile(r"^[ء-ي]{2,}( [ء-ي]{2,})?$"),
     "ja": re.compile(r"^(?=.*[一-龠ぁ-ん])[一-龠々ぁ-んァ-ヺー]{1,8}$"),
+    "ko": re.compile(r"^[가-힣]{1,6}( [가-힣]{1,6})?$"),
 }
 _FACE = re.compile(
-    r"وجه|hlava|obličej|gesicht|kopf|\bcara\b|wajah|muka|kepala|顔|マーク", re.IGNORECASE
+    r"وجه|hlava|obličej|gesicht|kopf|\bcara\b|wajah|muka|kepala|顔|マーク|얼굴", re.IGNORECASE
 )
 _LATIN = re.compile(r"^[^\W\d_]{3,}( [^\W\d_]{2,})?$")
 
@@ -56,7 +57,8 @@ def make_drafts(language: str, archive: Path, *, limit: int, rng: random.Random)
 
 
 def _names(language: str, archive: Path) -> Iterable[Name]:
-    english, local = (_annotations(archive, code) for code in ("en", language))
+    locales = ("en", CLDR_LOCALE.get(language, language))
+    english, local = (_annotations(archive, code) for code in locales)
     seen: set[str] = set()
     for emoji, entry in sorted(english.items()):
         if emoji not in local or "tts" not in entry or "tts" not in local[emoji]:
@@ -90,7 +92,7 @@ def fold(text: str) -> str:
 
 def _usable(name: Name, language: str) -> bool:
     """Whether the local name is a plain word that translates the English one."""
-    if name.english in BAD_WORDS or _FACE.search(name.word):
+    if name.english in BAD_WORDS | LOCAL_BAD_WORDS.get(language, set()) or _FACE.search(name.word):
         return False
     return bool(_SCRIPT.get(language, _LATIN).match(name.word)) and not _cognate(name)
 
