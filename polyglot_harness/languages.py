@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
 from polyglot_harness.assets import tasks_path
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record, read_jsonl, read_toml
+from polyglot_harness.safety import require_safe
 from polyglot_harness.spec import LanguagePack, Record, Seed, digest
 
 PACK_FILE = "pack.toml"
@@ -28,12 +30,47 @@ def pack_folders(include_path: str | None = None) -> dict[str, Path]:
 
     Args:
         include_path: A further folder of packs (or one pack); it overrides the built-in ones.
+
+    Raises:
+        ConfigError: If the folder does not exist, holds what may run code (see
+            `safety.require_safe`), or a pack without `PACK_FILE`.
     """
     folders: dict[str, Path] = {}
     for root in (tasks_path(), *([Path(include_path)] if include_path else [])):
-        for file in sorted([*root.glob(PACK_FILE), *root.glob(f"*/{PACK_FILE}")]):
-            folders[file.parent.resolve().name] = file.parent.resolve()
+        require_safe(root)
+        folders |= packs_below(root)
     return folders
+
+
+def packs_below(root: Path) -> dict[str, Path]:
+    """Return the folders of the packs in a folder, or of the one pack that it is, by code.
+
+    Raises:
+        ConfigError: If a folder is meant as a pack, but has no `PACK_FILE`.
+    """
+    folders: dict[str, Path] = {}
+    for folder in sorted([root, *(path for path in root.iterdir() if path.is_dir())]):
+        if (folder / PACK_FILE).is_file():
+            code = folder.resolve().name
+            if code in folders:
+                raise ConfigError(f"{folder}: a second pack {code!r}, beside {folders[code]}")
+            folders[code] = folder.resolve()
+        elif meant := _looks_like_a_pack(folder):
+            raise ConfigError(
+                f"{folder}: no {PACK_FILE}, but {meant}, so it is meant as a pack; write one "
+                "(polyglot-harness init-language makes a skeleton), or move the rest elsewhere"
+            )
+    return folders
+
+
+def _looks_like_a_pack(folder: Path) -> str:
+    """Return what makes a folder look like a pack, or an empty text."""
+    for pattern in (SEED_FILE, PACK_TEMPLATES, "polyglot_teach_*.yaml", "polyglot_mini_*.yaml"):
+        if found := next(folder.glob(pattern), None):
+            return found.name
+    if re.fullmatch("[a-z]{2}", folder.name) and (found := next(folder.glob("*.yaml"), None)):
+        return found.name
+    return ""
 
 
 def load_pack(code: str, include_path: str | None = None) -> LanguagePack:

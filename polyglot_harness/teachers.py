@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from polyglot_harness.assets import teachers_path
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record, read_toml
+from polyglot_harness.safety.trust import refuse_remote_code
 from polyglot_harness.spec import Pairs, RunSpec, TeacherCard, pairs
 
 _SECRET = re.compile(r"(key$|secret|password|auth|header|(?<!max_)token$)", re.IGNORECASE)
@@ -34,12 +35,13 @@ def load_teacher(name: str) -> TeacherCard:
     """Load a card by its name, or by the path of a TOML file.
 
     Raises:
-        ConfigError: If there is no such card or the file is broken.
+        ConfigError: If there is no such card, the file is broken or asks for remote code.
     """
     path = Path(name) if name.endswith(".toml") else teachers_path() / f"{name}.toml"
     if not path.is_file():
         raise unknown_name("teacher", name, teacher_names())
     data = read_toml(path)
+    refuse_remote_code(data, str(path))
     for table in ("model_args", "gen_kwargs"):
         if isinstance(data.get(table), dict):
             data[table] = pairs(data[table])
