@@ -13,7 +13,7 @@ import pytest
 
 SUBCOMMANDS = [
     "run", "generate", "measure", "train", "evaluate", "score", "analyze", "export", "ls",
-    "models", "tasks-path",
+    "models", "tasks-path", "init-language", "validate",
 ]  # fmt: skip
 HEAVY = ("torch", "transformers", "datasets", "lm_eval", "trl", "peft", "pydantic", "numpy")
 
@@ -156,7 +156,7 @@ def broken_pack(folder: Path, name: str, text: str) -> Path:
         ("pack.toml", 'code = "xx"\nname = \n', ["xx/pack.toml", "line 2"]),
         ("pack.toml", 'code = "xx"\n', ["xx/pack.toml", "is missing"]),
         ("seeds.jsonl", '{"id": "a"}\n', ["xx/seeds.jsonl:1", "category"]),
-        ("seeds.jsonl", "\n{oops\n", ["xx/seeds.jsonl:2"]),
+        ("seeds.jsonl", "\n{oops\n", ["xx/seeds.jsonl, line 2"]),
     ],
 )
 def test_a_broken_pack_names_file_and_line(cli, tmp_path, name, text, words):

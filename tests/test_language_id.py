@@ -12,7 +12,7 @@ from polyglot_harness import language_id
 from polyglot_harness.language_id import CANDIDATES, UNDETERMINED, identify, prose
 from polyglot_harness.languages import load_pack
 
-LANGUAGES = ("ar", "cs", "de", "es", "id", "ja")
+LANGUAGES = ("ar", "cs", "de", "es", "id", "ja", "ko", "tl")
 GOLD = [
     (code, text)
     for code in LANGUAGES

@@ -22,7 +22,7 @@ from polyglot_harness.intrinsic.translationese import auc, features, frequent, h
 from polyglot_harness.languages import load_pack
 from polyglot_harness.spec import Measurement
 
-LANGUAGES = ("ar", "cs", "de", "es", "id", "ja")
+LANGUAGES = ("ar", "cs", "de", "es", "id", "ja", "ko", "tl")
 exact = settings(derandomize=True, deadline=None, max_examples=60)
 nan = math.nan
 words = st.lists(st.sampled_from("abc"), max_size=12)
@@ -42,12 +42,15 @@ OWN = {
     "es": "Cada noche la familia se sienta a la mesa y habla de lo que ha pasado ese día.",
     "id": "Setiap malam keluarga itu duduk di meja makan dan bercerita tentang hari mereka.",
     "ja": "毎晩、家族は食卓を囲み、その日にあったことを話し合います。",
+    "ko": "저녁마다 가족은 식탁에 둘러앉아 그날 있었던 일을 이야기합니다.",
+    "tl": "Gabi-gabi ay nagtitipon ang pamilya sa mesa at nagkukuwentuhan tungkol sa maghapon.",
 }
 KIN = {
     "ar": "هر شب خانواده دور میز شام جمع می‌شوند و درباره روز خود گفتگو می‌کنند.",
     "cs": "Každý večer sa rodina stretáva pri stole a rozpráva sa o tom, čo sa cez deň stalo.",
     "es": "Todas as noites a família senta-se à mesa e fala do que aconteceu nesse dia.",
     "ja": "每天晚上，全家人围坐在餐桌旁，谈论这一天发生的事情。",
+    "ko": "每天晚上，全家人围坐在餐桌旁，谈论这一天发生的事情。",
 }
 
 

@@ -22,7 +22,7 @@ from polyglot_harness.lm.index import load_tasks, task_manager
 from polyglot_harness.lm.tasks import process_results
 from polyglot_harness.spec import CATEGORIES, STRATEGIES, Recipe, Seed
 
-LANGUAGES = ("ar", "cs", "de", "es", "id", "ja")
+LANGUAGES = ("ar", "cs", "de", "es", "id", "ja", "ko", "tl")
 IDENTITY = {
     "ar": ("ara", "Arabic", "Arab", "rtl", "words"),
     "cs": ("ces", "Czech", "Latn", "ltr", "words"),
@@ -30,16 +30,24 @@ IDENTITY = {
     "es": ("spa", "Spanish", "Latn", "ltr", "words"),
     "id": ("ind", "Indonesian", "Latn", "ltr", "words"),
     "ja": ("jpn", "Japanese", "Jpan", "ltr", "characters"),
+    "ko": ("kor", "Korean", "Hang", "ltr", "words"),
+    "tl": ("tgl", "Tagalog", "Latn", "ltr", "words"),
 }
 TASKS = tasks_path()
 
 languages = pytest.mark.parametrize("language", LANGUAGES)
 
 
+def copy_of(language: str, folder: Path) -> Path:
+    """Copy what is a pack's own; its YAMLs include templates that lie beside it."""
+    ignored = shutil.ignore_patterns("*.yaml")
+    return Path(shutil.copytree(TASKS / language, folder, ignore=ignored))
+
+
 # --- packs -------------------------------------------------------------------------------------
 
 
-def test_the_six_languages_are_there() -> None:
+def test_the_languages_are_there() -> None:
     assert sorted(pack_folders()) == list(LANGUAGES)
     assert set(LANGUAGES) < set(CANDIDATES)
 
@@ -106,7 +114,7 @@ def test_english_prompts_are_not_those_of_the_seeds(language: str) -> None:
 
 
 def test_a_digest_is_of_what_a_pack_says_not_of_where_it_lies(tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(TASKS / "cs", tmp_path / "cs"))
+    copy = copy_of("cs", tmp_path / "cs")
     pack, copied = load_pack("cs"), load_pack("cs", str(tmp_path))
     assert copied.folder == str(copy.resolve()) != pack.folder
     assert pack_digest(copied) == pack_digest(pack)
@@ -117,11 +125,11 @@ def test_a_digest_is_of_what_a_pack_says_not_of_where_it_lies(tmp_path: Path) ->
 
 def test_a_further_folder_of_packs_adds_and_overrides(tmp_path: Path) -> None:
     for code, name in (("sk", "Slovak"), ("de", "Low German")):
-        shutil.copytree(TASKS / "de", tmp_path / code)
+        copy_of("de", tmp_path / code)
         file = tmp_path / code / "pack.toml"
         text = file.read_text(encoding="utf-8").replace('"de"', f'"{code}"')
         file.write_text(text.replace('"German"', f'"{name}"'), encoding="utf-8")
-    assert sorted(pack_folders(str(tmp_path))) == ["ar", "cs", "de", "es", "id", "ja", "sk"]
+    assert sorted(pack_folders(str(tmp_path))) == sorted([*LANGUAGES, "sk"])
     assert load_pack("sk", str(tmp_path)).name == "Slovak"
     assert load_pack("de", str(tmp_path)).name == "Low German"
     assert load_pack("de").name == "German"
@@ -130,15 +138,6 @@ def test_a_further_folder_of_packs_adds_and_overrides(tmp_path: Path) -> None:
 
 
 # --- lm-eval's view of the packs ---------------------------------------------------------------
-
-
-def test_lm_eval_loses_no_yaml() -> None:
-    """lm-eval drops a broken file at log level DEBUG, so the names are compared with the files."""
-    manager = task_manager((), include_path=None)
-    assert sorted(manager.all_tasks) == sorted(path.stem for path in TASKS.rglob("*.yaml"))
-    groups = [f"polyglot_{kind}_{code}" for kind in ("mini", "teach") for code in LANGUAGES]
-    assert sorted(manager.all_groups) == sorted(groups)
-    assert manager.all_tags == []
 
 
 @languages
@@ -150,7 +149,8 @@ def test_the_groups_hold_their_tasks(language: str) -> None:
         f"{groups[0]}_{s}" for s in ("generate", "translate", "respond")
     }
     loaded = load_tasks(task_manager([*groups, refine]), [*groups, refine])
-    files = [path.stem for path in (TASKS / language).glob("*.yaml")]
+    folder = TASKS / language
+    files = [path.stem for group in groups for path in folder.glob(f"{group}*.yaml")]
     assert sorted([*loaded["tasks"], *groups]) == sorted(files)
     for strategy in STRATEGIES:
         task = loaded["tasks"][f"{groups[0]}_{strategy}"]
@@ -189,7 +189,7 @@ def test_metadata_reach_the_documents(tmp_path: Path) -> None:
 
 
 def test_replies_are_judged_by_the_refusals_of_the_pack(tmp_path: Path) -> None:
-    shutil.copytree(TASKS / "de", tmp_path / "de")
+    copy_of("de", tmp_path / "de")
     file = tmp_path / "de" / "pack.toml"
     text = file.read_text(encoding="utf-8")
     refusals = text[text.index("refusals = [") : text.index("]\n", text.index("refusals = ["))]
@@ -209,7 +209,7 @@ def test_a_yaml_names_what_its_file_is_called(path: Path) -> None:
     data = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - strings
     language = path.parent.name
     assert path.stem == (data.get("group") or data["task"])
-    assert re.fullmatch(rf"polyglot_(mini|teach)_{language}(_\w+)?", path.stem)
+    assert re.fullmatch(rf"polyglot_\w+_{language}(_\w+)?", path.stem)
     said = data.get("dataset_kwargs", data["metadata"] if "metadata" in data else {})
     assert said.get("language", language) == language
 
@@ -277,12 +277,20 @@ def test_a_teacher_by_flags(args: dict[str, Any], name: str, form: str, model_ar
 
 
 def test_student_cards() -> None:
-    assert students.student_names() == ["gemma-3-270m", "smollm2-135m"]
+    sizes = [f"polyglot-ko-{size}" for size in ("1.3b", "12.8b", "3.8b", "5.8b")]
+    assert students.student_names() == ["gemma-3-270m", *sizes, "smollm2-135m"]
     cards = [students.load_student(name) for name in students.student_names()]
     assert [card.name for card in cards] == students.student_names()
-    assert [card.reference for card in cards] == ["gold", "gold"]
+    assert {card.reference for card in cards} == {"gold"}
+    assert all(card.licence and card.url for card in cards)
+    # what is of the hub alone is of one commit
+    for card in (*cards, *(teachers.load_teacher(name) for name in sizes)):
+        found = {**card.model_dump(), **dict(card.model_args)}
+        hub = "/" in found["pretrained"]
+        assert bool(re.fullmatch("[0-9a-f]{40}", found.get("revision") or "")) is hub, card.name
+    assert students.load_student(sizes[0], {"pretrained": "org/other"}).revision == ""
     changed = students.load_student("smollm2-135m", {"dtype": "bfloat16"})
-    assert changed == cards[1].model_copy(update={"dtype": "bfloat16"})
+    assert changed == cards[-1].model_copy(update={"dtype": "bfloat16"})
     alone = students.load_student(None, {"pretrained": "org/base-7b"})
     assert (alone.name, alone.pretrained, alone.dtype) == ("base-7b", "org/base-7b", "float32")
 
@@ -303,7 +311,7 @@ def test_recipes() -> None:
     ("load", "message"),
     [
         (lambda: load_pack("dee"), "unknown language 'dee' (did you mean 'de'?); valid: "),
-        (lambda: load_pack("xx"), "unknown language 'xx'; valid: ar, cs, de, es, id, ja"),
+        (lambda: load_pack("xx"), "unknown language 'xx'; valid: ar, cs, de, es, id, ja, ko, tl"),
         (
             lambda: teachers.load_teacher("gemma-3"),
             "unknown teacher 'gemma-3' (did you mean 'gemma-3-270m'?); valid: ",
@@ -311,7 +319,7 @@ def test_recipes() -> None:
         (lambda: teachers.load_teacher("/no/such.toml"), "unknown teacher '/no/such.toml'"),
         (
             lambda: students.load_student("olmo"),
-            "unknown student 'olmo'; valid: gemma-3-270m, smollm2-135m",
+            "unknown student 'olmo'; valid: gemma-3-270m, polyglot-ko-1.3b, ",
         ),
         (lambda: students.load_recipe("papr"), "unknown recipe 'papr' (did you mean 'paper'?)"),
         (
@@ -356,9 +364,9 @@ GOOD = '{"id": "x-001", "category": "reasoning", "prompt": "P", "prompt_en": "E"
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", ":3: not valid JSON: Expecting property name enclosed in double quotes"),
-        ("[1]", ":3: expected a JSON object, got list"),
-        ("7", ":3: expected a JSON object, got int"),
+        ("{", ", line 3: not valid JSON: "),
+        ("[1]", ", line 3: no JSON object; write {...} on each line"),
+        ("7", ", line 3: no JSON object; write {...} on each line"),
         (
             GOOD.replace('"category": "reasoning", ', ""),
             ":3: field 'category' is missing",
@@ -371,7 +379,7 @@ GOOD = '{"id": "x-001", "category": "reasoning", "prompt": "P", "prompt_en": "E"
     ],
 )
 def test_a_broken_line_of_jsonl(tmp_path: Path, line: str, message: str) -> None:
-    shutil.copytree(TASKS / "de", tmp_path / "de")
+    copy_of("de", tmp_path / "de")
     file = tmp_path / "de" / "seeds.jsonl"
     file.write_text(f"{GOOD}\n\n{line}\n{GOOD}\n", encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
@@ -382,7 +390,7 @@ def test_a_broken_line_of_jsonl(tmp_path: Path, line: str, message: str) -> None
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('name = "German"', 'name = "German', r": not valid TOML: .* \(at line 4, column 15\)$"),
+        ('name = "German"', 'name = "German', r", line 4: not valid TOML: .*; mend it"),
         ('name = "German"', "", ": field 'name' is missing$"),
         ('name = "German"', 'nam = "German"', ": field 'name' is missing \\(and 1 more\\)$"),
         ('"ltr"', '"up"', ": field 'direction': Input should be 'ltr' or 'rtl', got 'up'$"),
@@ -392,7 +400,7 @@ def test_a_broken_line_of_jsonl(tmp_path: Path, line: str, message: str) -> None
     ],
 )
 def test_a_broken_pack(tmp_path: Path, old: str, new: str, message: str) -> None:
-    shutil.copytree(TASKS / "de", tmp_path / "de")
+    copy_of("de", tmp_path / "de")
     file = tmp_path / "de" / "pack.toml"
     text = file.read_text(encoding="utf-8")
     assert text.count(old) == 1
@@ -431,7 +439,8 @@ def test_a_broken_card(tmp_path: Path) -> None:
         teachers.load_teacher(str(file))
 
 
-def test_an_unknown_task_is_a_config_error(tmp_path: Path) -> None:
+def test_an_unknown_language_of_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYGLOT_TRUST_PACK", "1")
     (tmp_path / "polyglot_x.yaml").write_text(
         "task: polyglot_x\ncustom_dataset: !function polyglot_harness.lm.tasks.load_documents\n"
         "test_split: test\noutput_type: generate_until\ndoc_to_text: text\ndoc_to_target: ''\n"

@@ -84,7 +84,7 @@ def test_nothing_but_space_is_lost(code: str, text: str) -> None:
         assert solid(tokens(text, code)) == solid([text])
 
 
-@pytest.mark.parametrize("code", ["ar", "cs", "de", "es", "id", "ja"])
+@pytest.mark.parametrize("code", ["ar", "cs", "de", "es", "id", "ja", "ko", "tl"])
 def test_gold_texts_have_sentences(code: str) -> None:
     for seed in load_pack(code).seeds:
         found = sentences(seed.response, code)

@@ -31,7 +31,7 @@ METRICS = (
     "format", "length", "known_words", "language_fidelity", "code_switching", "repetition",
     "lexical_diversity", "translationese",
 )  # fmt: skip
-LANGUAGES = ("ar", "cs", "de", "es", "id", "ja")
+LANGUAGES = ("ar", "cs", "de", "es", "id", "ja", "ko", "tl")
 exact = settings(derandomize=True, deadline=None, max_examples=60)
 nan = math.nan
 words = st.lists(st.sampled_from("abc"), max_size=12)

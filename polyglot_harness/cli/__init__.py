@@ -15,7 +15,7 @@ from polyglot_harness import __version__
 
 COMMANDS = (
     "run", "generate", "measure", "train", "evaluate", "score", "analyze", "export", "ls", "models",
-    "tasks_path",
+    "tasks_path", "init_language", "validate",
 )  # fmt: skip
 
 EPILOG = """\
@@ -73,7 +73,11 @@ def main(argv: list[str] | None = None) -> int:
 
         quieten()
     from polyglot_harness.errors import HarnessError
+    from polyglot_harness.safety.trust import PACK, REMOTE_CODE
 
+    for flag, variable in (("trust_pack", PACK), ("trust_remote_code", REMOTE_CODE)):
+        if getattr(args, flag, False):
+            os.environ[variable] = "1"
     try:
         return int(args.execute(args) or 0)
     except HarnessError as error:

@@ -107,7 +107,8 @@ def student_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--student_args", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
-        help="fields of the card, e.g. pretrained=ORG/MODEL dtype=bfloat16",
+        help="fields of the card, e.g. pretrained=ORG/MODEL dtype=bfloat16; behind a server: "
+        "model=local-chat-completions,base_url=URL,pretrained=ITS_NAME (evaluate only)",
     )  # fmt: skip
 
 
@@ -133,10 +134,16 @@ def tasks_flag(parser: argparse._ActionsContainer) -> None:
     )  # fmt: skip
 
 
-def evaluation_flags(parser: argparse.ArgumentParser) -> None:
-    """How students are evaluated."""
+def evaluation_flags(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """How students are evaluated; `several` allows more than one number of examples."""
     group = parser.add_argument_group("evaluation")
     tasks_flag(group)
+    group.add_argument(
+        "--num_fewshot", "-f", type=_shots if several else _whole, default=None,
+        metavar="N,..." if several else "N",
+        help="examples in the prompts of student tasks (default: as each task says; a task that "
+        "says 0 keeps it)" + ("; of several, e.g. 0,5,10,50, each is evaluated" * several),
+    )  # fmt: skip
     group.add_argument(
         "--eval_limit", type=positive, default=None, metavar="N",
         help="items per student task (default: all)",
@@ -226,8 +233,26 @@ def common_flags(parser: argparse.ArgumentParser) -> None:
         "--include_path", default=None, metavar="DIR", help="further folder of packs and YAMLs"
     )
     group.add_argument(
+        "--trust_pack", action="store_true",
+        help="let code of --include_path run, and say which (default: refused; never in CI)",
+    )  # fmt: skip
+    group.add_argument(
+        "--trust_remote_code", action="store_true",
+        help="let cards ask for code that comes with a model (default: refused)",
+    )  # fmt: skip
+    offline_data_flag(group)
+    group.add_argument(
         "--output_path", "-o", type=Path, required=False, default=None, metavar="DIR",
         help="folder of the run; finished work in it is found again (default: runs/<names>)",
+    )  # fmt: skip
+
+
+def offline_data_flag(parser: argparse._ActionsContainer) -> None:
+    """Where data sets of tasks are, where there is no hub."""
+    parser.add_argument(
+        "--offline_data", type=Path, default=None, metavar="DIR",
+        help="read the tasks' data sets from DIR/OWNER/NAME, never from the hub (default: the "
+        "environment variable POLYGLOT_DATA; see: ls data)",
     )  # fmt: skip
 
 
@@ -238,6 +263,16 @@ def alpha_flag(parser: argparse.ArgumentParser, default: float | None = 0.5) -> 
         help="Polyglot Score = alpha * z + (1 - alpha) * PGR (default: "
         + ("as in the run)" if default is None else "%(default)s)"),
     )  # fmt: skip
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def _shots(text: str) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(_whole(part.strip()) for part in text.split(",")))
 
 
 def _boolean(text: str) -> bool:

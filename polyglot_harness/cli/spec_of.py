@@ -19,6 +19,7 @@ from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record
 from polyglot_harness.intrinsic import NEEDED, check_metrics
 from polyglot_harness.languages import load_pack, pack_folders
+from polyglot_harness.lm.hub_mirror import use_mirror
 from polyglot_harness.lm.tally import Spending
 from polyglot_harness.spec import (
     STRATEGIES,
@@ -30,8 +31,9 @@ from polyglot_harness.spec import (
     pairs,
 )
 from polyglot_harness.strategies.given import given_file
-from polyglot_harness.students import load_recipe, load_student
+from polyglot_harness.students import check_trainable, load_recipe, load_student
 from polyglot_harness.teachers import (
+    is_served,
     load_teacher,
     teacher_from_flags,
     teacher_names,
@@ -46,6 +48,7 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         ConfigError: If a teacher, language, strategy, metric, student, recipe or model is unknown.
     """
     given = vars(args)
+    use_mirror(given.get("offline_data"))
     languages = given.get("languages") or tuple(sorted(pack_folders(args.include_path)))
     for code in languages:
         load_pack(code, args.include_path)
@@ -57,6 +60,8 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
     check_metrics(metrics)
     _check_needed(given, metrics)
     student = student_of(given)
+    if "recipe" in given:
+        check_trainable(student)
     teachers, judges = teachers_of(given), judges_of(given)
     reference = given.get("reference") or student.reference
     perplexity_model = given.get("perplexity_model", DEFAULT_PERPLEXITY_MODEL)
@@ -64,8 +69,9 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
     read = [perplexity_model, given.get("reward_model", ""), *given.get("comet_model", ())]
     # "sentence-transformers:MODEL"; a server's model is none of ours
     read.append("" if embedder.startswith("openai:") else embedder.partition(":")[2])
+    read += [] if is_served(student.model) else [student.pretrained]
     _offline_if_all_local(
-        [student.pretrained, *read, *([] if reference == "gold" else [reference])],
+        [*read, *([] if reference == "gold" else [reference])],
         (*teachers, *judges),
     )
     if given.get("teacher_args"):
@@ -84,6 +90,7 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         recipe=load_recipe(given.get("recipe", "demo"), given.get("recipe_args")),
         tasks=given.get("tasks", ()),
         eval_limit=given.get("eval_limit"),
+        num_fewshot=given.get("num_fewshot"),
         metrics=metrics,
         metric_limit=given.get("metric_limit"),
         embedder=embedder,
@@ -144,14 +151,19 @@ def spending_of(args: argparse.Namespace, spec: RunSpec) -> Spending:
 def _offline_if_all_local(names: list[str], teachers: tuple[TeacherCard, ...]) -> None:
     """Ask no hub where no model of the run is from one: no look-ups, no waiting for time-outs.
 
-    Must come before the libraries of the hub are imported: they read the variable then.
+    Must come before the libraries of the hub are imported: they read the variable then. The tasks'
+    data sets may be from the hub all the same: `lm.hub_data` switches it on for them.
     """
+    from polyglot_harness.lm.hub_data import MODELS_ONLY
     from polyglot_harness.models import load_catalog
+
+    if any(name in os.environ for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")):
+        return
 
     served = [dict(t.model_args) for t in teachers]
     names = [*names, *(str(args.get("pretrained", "")) for args in served)]
     if all(name in load_catalog() or Path(name).exists() for name in names if name):
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ |= {"HF_HUB_OFFLINE": "1", MODELS_ONLY: "1"}
 
 
 def teachers_of(given: dict[str, Any]) -> tuple[TeacherCard, ...]:
@@ -205,7 +217,7 @@ def student_of(given: dict[str, Any]) -> StudentCard:
     """Return the card that ``--student`` and ``--student_args`` stand for."""
     overrides = given.get("student_args")
     name = given.get("student")
-    if name is None and not (overrides and "pretrained" in overrides):
+    if name is None and not (overrides and {"pretrained", "model"} & overrides.keys()):
         name = DEFAULT_STUDENT
     return load_student(name, overrides)
 
@@ -261,4 +273,22 @@ def check_models(spec: RunSpec) -> None:
         check_yaml(Path(pack.folder))
     tasks = [task for pack in packs for task in student_tasks(spec, pack)]
     tasks += [f"polyglot_teach_{pack.code}_{s}" for pack in packs for s in spec.strategies]
-    task_manager(list(dict.fromkeys(tasks)), include_path=spec.include_path)
+    manager = task_manager(list(dict.fromkeys(tasks)), include_path=spec.include_path)
+    check_data(manager, [task for pack in packs for task in student_tasks(spec, pack)])
+
+
+def check_data(manager: Any, tasks: Sequence[str]) -> None:
+    """Load the data sets of tasks: a gated one must not end a run after its trainings.
+
+    Raises:
+        ConfigError: If one cannot be loaded.
+    """
+    from polyglot_harness.lm.hub_data import data_sources, fetch
+    from polyglot_harness.lm.index import load_tasks, task_configs
+
+    configs = task_configs(manager, tasks)
+    sources = data_sources(configs)
+    fetch(sources)
+    if functions := sorted({task for s in sources if s.function for task in s.tasks}):
+        # what they load, only they can tell
+        load_tasks(manager, functions)
