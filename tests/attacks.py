@@ -40,6 +40,18 @@ def task(text: str, message: str, *, runs: bool = False, **files: str) -> Attack
     return Attack({"de/evil.yaml": SUITE + text, **more}, message, runs)
 
 
+def group(setting: str, message: str) -> Attack:
+    """Return an attack by a group that gives a setting to a task of lm-eval's own."""
+    text = f"group: evil\ntask:\n  - task: mgsm_direct_de\n    {setting}\n"
+    return Attack({"de/evil.yaml": text}, message)
+
+
+def pattern(text: str, message: str) -> Attack:
+    """Return an attack by a regular expression."""
+    step = f"{{function: regex, regex_pattern: '{text}'}}"
+    return task(f"filter_list: [{{name: x, filter: [{step}]}}]\n", message)
+
+
 FUNCTION = "'!function' runs code"
 METRIC = "from pathlib import Path\nPath('MARK').touch()\nimport evaluate\n"
 ATTACKS: dict[str, Attack] = {
@@ -203,6 +215,7 @@ ATTACKS: dict[str, Attack] = {
     "shell script": Attack({"de/run.sh": "#!/bin/sh\n"}, "a kind of file"),
     "yml": Attack({"de/evil.yml": "task: evil\n"}, "does not read .yml"),
     "archive": Attack({"de/x.zip": b"PK"}, "a kind of file"),
+    "folder like a file": Attack({"de/x.yaml/y.md": "x"}, "a folder with the name of a file"),
     "odd name": Attack({"de/a b.md": "x"}, "name 'a b.md'"),
     "unknown key": task("colour: red\n", "unknown key 'colour'"),
     "no mapping": Attack({"de/x.yaml": "- a\n"}, "no mapping"),
@@ -210,6 +223,86 @@ ATTACKS: dict[str, Attack] = {
     "card": Attack({"de/card.toml": "model_args = {trust_remote_code = true}\n"},
                    "'trust_remote_code'"),
     "gaps": Attack({"de/pack.toml": 'refusals = ["a * b * c * d * e * f *"]\n'}, "gaps"),
+    # others' tasks, some of which run what they are given
+    "mark taken off": group("unsafe_code: false", "'unsafe_code' marks, or unmarks"),
+    "data to others": group("dataset_path: evil/x", "'dataset_path' in a group gives data"),
+    "examples to others": group("fewshot_config: {samples: [{a: b}]}", "'samples' in a group"),
+    "tokenizer to others": group("metadata: {tokenizer: evil/x}", "'metadata' of a member"),
+    "data to all members": Attack(
+        {"de/evil.yaml": "group: evil\ndataset_path: evil/x\ntask: [mgsm_direct_de]\n"},
+        "'dataset_path' in a group"),
+    "data by a template": Attack(
+        {"de/_x_yaml": "dataset_path: evil/x\n",
+         "de/evil.yaml": "group: evil\ninclude: _x_yaml\ntask: [mgsm_direct_de]\n"},
+        "a group that includes, or is included"),
+    "group by a template": Attack(
+        {"de/_x_yaml": "group: evil\ntask: [mgsm_direct_de]\n",
+         "de/evil.yaml": "include: _x_yaml\ndataset_path: evil/x\n"},
+        "a group that includes, or is included"),
+    # more ways to data from elsewhere
+    "file systems in a row": Attack(
+        {"de/evil.yaml": BASE + "task: evil\ndataset_kwargs: {data_files: "
+         "'simplecache::file:///etc/passwd'}\n"}, "outside of the pack"),
+    "endpoint": task("dataset_kwargs: {storage_options: {hf: {endpoint: 'evil.example'}}}\n",
+                     "setting 'storage_options'"),
+    "unknown data setting": task("dataset_kwargs: {colour: red}\n", "data setting 'colour'"),
+    "data sets named": task("metadata: {data_sets: [[json]]}\n", "reads any file"),
+    "data sets where you are": task("metadata: {data_sets: [[secret, x]]}\n", "where you are"),
+    "name with a path": Attack({"de/evil.yaml": SUITE.replace("evil", "../evil")},
+                               "name '../evil'"),
+    "in git's folder": Attack(
+        {".git/evil.yaml": SUITE.replace("../", "") + "process_docs: !function u.f\n",
+         ".git/u.py": CODE}, "hidden file '.git'"),
+    # more that takes for ever
+    "options in a row": pattern("a?" * 40 + "a" * 40, "repetitions without bound, or"),
+    "bounded in bounded": pattern("(a{0,99}){0,99}b", "within a repetition"),
+    "two ways in a repetition": pattern("(aa?)*b", "within a repetition"),
+    "alternatives in bounded": pattern("(a|a){50}b", "within a repetition"),
+    "anything thrice": pattern(".*a.*b.*c", "repetitions of any character"),
+    "pattern of another name": task(
+        "filter_list: [{name: x, filter: [{function: multi_choice_regex, regexes_to_ignore: "
+        "['(a+)+b']}]}]\n", "within a repetition"),
+    "many beams": task("generation_kwargs: {num_beams: 1000000}\n", "num_beams 1000000"),
+    "many tokens": task("generation_kwargs: {max_gen_toks: 1000000000}\n", "max_gen_toks"),
+    "nested setting": task("generation_kwargs: {seed: {a: b}}\n", "seed {'a': 'b'}"),
+    "many documents": task("metadata: {n: 1000000000}\n", "n 1000000000"),
+    "jinja quotes": task(f'doc_to_text: "{{{{ x{"|tojson" * 30} }}}}"\n', "blow a text up"),
+    "jinja lists": task(f'doc_to_text: "{{{{ x{"|list|string" * 12} }}}}"\n', "blow a text up"),
+    "jinja lists in a row": task(
+        f'doc_to_text: "{"{% set x = [x] ~ x %}" * 30}{{{{ x }}}}"\n', "blow a text up"),
+    "jinja round": task("doc_to_text: \"{{ 1|round(9999999, 'floor') }}\"\n", "filter round"),
+    "jinja join": task("doc_to_text: \"{{ [x]|join(',', '__class__') }}\"\n", "filter join"),
+    "circle of includes": Attack(
+        {"de/_a_yaml": "include: _b_yaml\n", "de/_b_yaml": "include: _a_yaml\n",
+         "de/evil.yaml": "include: _a_yaml\ntask: evil\n"}, "in a circle"),
+    "row of includes": Attack(
+        {**{f"de/_t{n}_yaml": f"include: _t{n + 1}_yaml\n" for n in range(1200)},
+         "de/_t1200_yaml": "num_fewshot: 0\n", "de/evil.yaml": "include: _t0_yaml\ntask: evil\n"},
+        "files that include one another"),
+    "dotted toml": Attack({"de/x.toml": ".".join("a" * 90_000) + " = 1\n"}, "more than 16 parts"),
+    "quoted dotted toml": Attack({"de/x.toml": " . ".join(["'a'"] * 9000) + " = 1\n"},
+                                 "more than 16 parts"),
+    "many bad lines": Attack({"de/x.jsonl": "x\n" * 300_000}, "not valid JSON"),
+    "much yaml": Attack({f"de/_m{n}_yaml": "#" * 60_000 + "\na: 1\n" for n in range(80)},
+                        "of YAML and TOML in all"),
+    "no such truth": task("metadata: {x: !!bool maybe}\n", "cannot be read"),
+    "list for a mapping": task("metadata: [1]\n", "takes 'key: value' lines"),
+    "list for a name": Attack(
+        {"de/evil.yaml": BASE + "task: evil\ndataset_name: [1]\n"}, "takes a name"),
+    "no number": task("metadata: {x: !!int ''}\n", "cannot be read"),
+    # more that hides
+    "escaped in yaml": task('description: "a\\u202eb"\n', "RIGHT-TO-LEFT OVERRIDE"),
+    "terminal in yaml": task('task_alias: "a\\e[2Jb"\n', "U+001B"),
+    "soft hyphen": Attack({"de/x.jsonl": '{"a": "a\u00adb"}'}, "SOFT HYPHEN"),
+    "selectors": Attack({"de/x.jsonl": '{"a": "a\ufe00\ufe01"}'}, "VARIATION SELECTOR"),
+    "joiners in latin": Attack({"de/x.jsonl": '{"a": "a\u200db"}'}, "ZERO WIDTH JOINER"),
+    "folder of a strange name": Attack({"de/a\nb\x1b[2J/x.py": CODE}, "name 'a\\nb"),
+    "name that is no text": Attack({"de/\udcff/x.py": CODE}, "name '\\udcff'"),
+    "markup in a name": Attack({"de/pack.toml": 'name = "[red]x"\n'}, "terminals and pages"),
+    "script in a source": Attack({"de/pack.toml": '[[sources]]\nname = "<script>"\n'},
+                                 "terminals and pages"),
+    "address of a script": Attack({"de/pack.toml": '[[sources]]\nurl = "javascript:x()"\n'},
+                                  "no address of a page"),
 }  # fmt: skip
 
 

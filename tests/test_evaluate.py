@@ -15,6 +15,7 @@ from lm_eval.api.model import LM
 
 from polyglot_harness import stages
 from polyglot_harness.errors import ConfigError, StageError
+from polyglot_harness.files import write_jsonl
 from polyglot_harness.lm.evaluate import ITEMS, evaluate, read_items
 from polyglot_harness.spec import Measurement, key_hash
 from polyglot_harness.students import load_student
@@ -153,6 +154,24 @@ def test_more_examples_than_there_are(birds: str, tmp_path: Path) -> None:
     assert run("birds", tmp_path, birds, num_fewshot=6)["birds"].n == 8
 
 
+def test_a_metric_that_does_not_exist(
+    birds: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = CHOICE.replace("mcc", "acc_foo").format(name="typo")
+    (tmp_path / "typo.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("POLYGLOT_TRUST_PACK", "1")
+    with pytest.raises(ConfigError, match=r"^unknown metric 'acc_foo' .*acc_norm.* \(for typo\)"):
+        run("typo", tmp_path, str(tmp_path))
+
+
+def test_a_task_that_the_last_language_lacks(cli: Any, tmp_path: Path) -> None:
+    result = cli("evaluate", "--languages", "de,cs", "--tasks", "polyglot_mgsm_{lang}",
+                 "--output_path", str(tmp_path / "out"))  # fmt: skip
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "unknown task 'polyglot_mgsm_cs' (did you mean 'polyglot_mgsm_" in result.stderr
+    assert "evaluate smollm2" not in result.stderr
+
+
 def test_a_metric_of_the_hub_is_loaded_only_when_it_is_called(
     birds: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +197,24 @@ def test_a_task_is_replaced_by_its_generative_form_or_left_out(birds: str, tmp_p
     assert (left.value, left.stderr, left.n) == (None, None, 0)
     assert "log-likelihoods" in dict(left.params)["note"]
     assert found["birds_write"].n == 8
+
+
+def test_a_task_whose_replies_are_longer_than_the_context_is_left_out(
+    birds: str, tiny_student: Path, tmp_path: Path
+) -> None:
+    from lm_eval.models.huggingface import HFLM
+
+    for name, length in (("fits", "8"), ("long", "64")):
+        text = WRITE.replace("max_gen_toks: 8", f"max_gen_toks: {length}").format(name=name)
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    lm = HFLM(pretrained=str(tiny_student), device="cpu", max_length=64)
+    common = dict(language="de", folder=tmp_path, limit=2, seed=0, include_path=str(tmp_path))
+    found = {m.name: m for m in evaluate(lm, ["fits", "long"], **common)}
+    assert (found["fits"].n, found["long"].n) == (1, 0)
+    why = "writes 64 tokens, which the student's context of 64 does not hold"
+    assert dict(found["long"].params)["note"] == why
+    with pytest.raises(ConfigError, match=f"^no task is left: long: each {why}; name other"):
+        evaluate(lm, ["long"], **common)
 
 
 def test_nothing_left_is_an_error(birds: str, tmp_path: Path) -> None:
@@ -268,3 +305,26 @@ def test_items_that_make_no_score(tmp_path: Path, text: str, message: str) -> No
     (tmp_path / ITEMS).write_text(text)
     with pytest.raises(StageError, match=message):
         read_items(tmp_path / ITEMS)
+
+
+@pytest.mark.parametrize(
+    ("rows", "mean"),
+    [
+        ([("a", 0, 1.0), ("a", 1, 0.0), ("b", 0, 1.0), ("b", 1, 1.0)], "0.750"),
+        ([("a", 0, 1.0), ("a", 1, 0.0)], ""),
+        ([("a", 0, 43.5), ("b", 0, 1.0)], ""),
+        ([], ""),
+    ],
+)
+def test_the_mean_of_a_language_is_of_tasks_that_make_a_score(
+    tmp_path: Path, rows: list[tuple[str, int, float]], mean: str
+) -> None:
+    from rich.table import Table
+
+    from polyglot_harness.cli.evaluate import COLUMNS, _add_mean
+
+    lines = [{"task": task, "item": item, "score": score} for task, item, score in rows]
+    write_jsonl(tmp_path / ITEMS, lines)
+    table = Table(*COLUMNS)
+    _add_mean(table, "de", tmp_path)
+    assert list(table.columns[4].cells) == [mean] * bool(mean)

@@ -254,7 +254,12 @@ def test_changed_files_are_read_again(mirror):
         ({}, ("own/set",), "a configuration is needed; valid: de, cs"),
         ({"README.md": "---\nconfigs: [\n---\n"}, ("own/set", "de"), "cannot be read"),
         ({"README.md": CARD.replace("de_*", "fr_*")}, ("own/set", "de"), "cannot be read"),
-        ({"data/de_1.jsonl": '{"q": '}, ("own/set", "de"), "cannot be read"),
+        (
+            {"data/de_1.jsonl": '{"q": '},
+            ("own/set", "de"),
+            "cannot be read: ArrowInvalid: JSON parse",
+        ),
+        ({"data/de_1.jsonl": '{"a": 1}\n'}, ("own/set", "de"), "cannot be read: CastError: "),
         ({"set.py": ""}, ("own/set", "de"), "loading script"),
     ],
 )

@@ -105,9 +105,11 @@ def test_accuracy_and_cultural_sensitivity():
     always_a = [(-1.0, False), (-2.0, False), (-3.0, False), (-4.0, False)]
     scored = [global_mmlu.score(document, always_a) for document in documents(f"{MMLU}_ar")]
     assert [s["acc"] for s in scored] == [0, 1, 0, 0, 0, 0, 0, 0]
-    assert global_mmlu.sensitive_accuracy([s["acc_sensitive"] for s in scored]) == 1 / 3
-    assert global_mmlu.agnostic_accuracy([s["acc_agnostic"] for s in scored]) == 0
-    assert math.isnan(global_mmlu.agnostic_accuracy([("CS", 1.0)]))
+    # each question counts for its own kind only, so that the number of items is right, too
+    kinds = ("acc_sensitive", "acc_agnostic")
+    found = [[s[kind] for s in scored if kind in s] for kind in kinds]
+    assert [sum(values) for values in found] == [1, 0]
+    assert [len(values) for values in found] == [3, len(scored) - 3]
 
 
 @pytest.mark.parametrize("missing", [0, 2, 3])
@@ -197,6 +199,16 @@ def test_mgsm_needs_to_know_the_language():
         mgsm.documents(Dataset.from_list([{"question": "?", "answer_number": 1}]))
 
 
+@pytest.mark.parametrize("column", ["question", "answer_number"])
+def test_mgsm_row_that_lacks_something(column):
+    from datasets import Dataset, DatasetInfo
+
+    whole = {"question": "?", "answer_number": 1}
+    info = DatasetInfo(config_name="de")
+    with pytest.raises(ConfigError, match="MGSM, de, row 1: no question or no answer_number"):
+        mgsm.documents(Dataset.from_list([whole, {**whole, column: None}], info=info))
+
+
 # M-RewardBench
 
 BERLIN = ("Berl", "برلين", "ベルリン", "베를린")
@@ -245,6 +257,11 @@ def test_order_depends_on_the_id_alone_and_is_balanced():
 def test_odd_rows():
     with pytest.raises(ConfigError, match=r"unknown subsets fables in .*; known: alpacaeval-easy,"):
         reward_bench.documents(rows([1], "fables"))
+    with pytest.raises(ConfigError, match=r"unknown subsets None in the column 'source'"):
+        reward_bench.documents(rows([1], None))
+    lacking = rows([1, 2]).map(lambda row: {"chosen": None if row["id"] == 2 else "c"})
+    with pytest.raises(ConfigError, match="M-RewardBench, row 1: no chosen$"):
+        reward_bench.documents(lacking)
     twice = reward_bench.documents(rows([7, 7]))["id"]
     assert sorted(set(twice)) == ["donotanswer/7", "donotanswer/7#2"]
 
@@ -369,10 +386,11 @@ def test_generative_form_stands_in_for_a_student_without_log_likelihoods(tiny_st
     found = {
         m.name: m
         for m in evaluate(
-            lm, [f"{REWARD}_ja"], "ja", tmp_path, limit=4, seed=3, likelihoods=False
+            lm, [f"{REWARD}_ja"], "ja", tmp_path, limit=2, seed=3, likelihoods=False
         )
     }  # fmt: skip
     task = f"{REWARD}_gen_ja"
-    assert found[task].n == 2
+    # a limit is of items, each asked in both orders
+    assert (found[task].n, dict(found[task].params)["documents"]) == (2, 4)
     assert 0 <= found[f"{task}:unparsed"].value <= 1
     assert found[task].value + found[f"{task}:unparsed"].value <= 1

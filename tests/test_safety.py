@@ -257,7 +257,15 @@ def test_characters(text: str, prose: bool, fine: bool) -> None:
 # --- cards
 
 
-@pytest.mark.parametrize("setting", ["trust_remote_code = true", 'trust_remote_code = "True"'])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "trust_remote_code = true", 'trust_remote_code = "True"',
+        'trust_remote_code = "false"',  # a text is true to Python
+        'Trust_Remote_Code = 1', 'x = "a,trust_remote_code=True"',
+        'config = {a = [{trust_remote_code = true}]}',
+    ],
+)  # fmt: skip
 def test_a_card_does_not_ask_for_remote_code(
     setting: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -267,14 +275,37 @@ def test_a_card_does_not_ask_for_remote_code(
     student.write_text(f'name = "s"\npretrained = "a/b"\n[model_args]\n{setting}\n')
     monkeypatch.delenv("POLYGLOT_TRUST_REMOTE_CODE", raising=False)
     for load, path in ((load_teacher, teacher), (load_student, student)):
-        with pytest.raises(ConfigError, match=r"'trust_remote_code' runs code .*--trust_remote_c"):
+        with pytest.raises(ConfigError, match=r"(?i)'trust_remote_code' .*--trust_remote_c"):
             load(str(path))
     monkeypatch.setenv("POLYGLOT_TRUST_REMOTE_CODE", "1")
-    assert dict(load_teacher(str(teacher)).model_args)["trust_remote_code"]
+    assert len(load_teacher(str(teacher)).model_args) == 2
     # typed by the user, it is asked for
     monkeypatch.delenv("POLYGLOT_TRUST_REMOTE_CODE")
     asked = teacher_from_flags("hf", {"pretrained": "a/b", "trust_remote_code": True})
     assert dict(asked.model_args)["trust_remote_code"] is True
+
+
+@pytest.mark.parametrize(
+    ("setting", "fine"),
+    [
+        ('attn_implementation = "sdpa"', True), ('attn_implementation = "evil/kernels"', False),
+        ("use_kernels = true", False), ('worker_cls = "a.b"', False),
+        ('distributed_executor_backend = "mp"', True), ("trust_remote_code = false", True),
+        ('distributed_executor_backend = "a.B"', False),
+    ],
+)  # fmt: skip
+def test_arguments_of_cards_that_name_code(setting: str, fine: bool, tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(f'name = "s"\npretrained = "a/b"\n[model_args]\n{setting}\n')
+    with contextlib.nullcontext() if fine else pytest.raises(ConfigError, match="runs code"):
+        load_student(str(path))
+
+
+def test_a_template_beside_a_single_pack_that_includes_itself(packs: Path) -> None:
+    (packs / "_a_yaml").write_text("include: _a_yaml\n")
+    (packs / "de" / "evil.yaml").write_text("include: ../_a_yaml\ntask: evil\n")
+    with pytest.raises(ConfigError, match="in a circle"):
+        pack_folders(str(packs / "de"))
 
 
 # --- what the static names stand for

@@ -137,7 +137,7 @@ def test_templates_of_lm_eval_render_as_before() -> None:
     plain.filters["regex_replace"] = utils.regex_replace
     names = random.Random(1).sample(sorted(builtin_names().keys() - BROKEN), 200)
     configs = task_configs(task_manager(names), names)
-    assert type(utils.env).__name__ == "ImmutableSandboxedEnvironment"
+    assert type(utils.env).__name__ == "BoundedEnvironment"
     words = ["A", "b c", "D", "e"]
     values: list[Any] = ["one. Two", 1, words, {"text": words, "label": words}, [{"text": "x"}]]
     rendered: set[str] = set()

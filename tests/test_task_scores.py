@@ -186,6 +186,18 @@ def test_the_quick_way_gives_what_the_tasks_own_function_gives(
     assert quick.low <= quick.value <= quick.high
 
 
+@pytest.mark.parametrize(
+    "values",
+    [[("a", None), ("a", "a"), ("b", 1)] * 3, [([1, 0], [1, 1])] * 4, [0.5, 1.0], [((), ())] * 2],
+)
+def test_labels_that_no_order_or_hash_holds_for(values: Sequence[Any]) -> None:
+    def macro_f1(found: Sequence[Any]) -> float:
+        return len(found) / 8
+
+    m = corpus(values, macro_f1)
+    assert (m.value, m.stderr) == (len(values) / 8, 0)
+
+
 def test_the_bootstrap_of_a_mean_has_its_standard_error() -> None:
     values = [float(v) for v in np.random.default_rng(0).random(400)]
     m = corpus(values, np.mean)

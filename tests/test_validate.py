@@ -155,6 +155,39 @@ def test_what_is_said_of_a_pack(
     assert found.remedy
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("teach_templates.toml", "chat = 1\n", "no template chat.generate"),
+        ("x.yaml", "group: x\ntask: [[a], 5]\n", "takes names"),
+        ("mini/capitals.jsonl", '{"a": 1}\n', "polyglot_mini_id_capitals"),
+    ],
+)
+def test_rubbish_that_nobody_foresaw_is_a_finding(
+    name: str, text: str, message: str, packs: Path, cli: Cli
+) -> None:
+    (packs / "id" / name).write_text(text)
+    done = cli("validate", packs)
+    assert done.returncode == 2
+    assert [line for line in done.stdout.splitlines() if message in line]
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_what_terminals_act_on_is_not_printed(packs: Path, cli: Cli) -> None:
+    (packs / "id\x1b[2J\n::error::x").mkdir()
+    for form in ("text", "json", "github"):
+        done = cli("validate", "--format", form, packs)
+        assert done.returncode == 2
+        assert "\x1b" not in done.stdout
+        assert not [line for line in done.stdout.splitlines() if line.startswith("::error::x")]
+
+
+def test_tasks_of_others_that_fetch_by_themselves_are_not_built(packs: Path) -> None:
+    replace("pack.toml", "student_tasks = [", 'student_tasks = ["squadv2", ')(packs / "id")
+    (report,) = validate([packs]).packs
+    assert "squadv2" in report.not_built
+
+
 def test_a_good_pack_elsewhere(packs: Path, cli: Cli) -> None:
     done = cli("validate", packs, "--strict")
     assert (done.returncode, done.stderr) == (0, "")

@@ -59,6 +59,7 @@ def execute(args: argparse.Namespace) -> int:
     from polyglot_harness import stages
     from polyglot_harness.cli.stage import workshop
     from polyglot_harness.languages import load_pack
+    from polyglot_harness.lm.index import task_manager
     from polyglot_harness.students import check_trainable
 
     shots, args.num_fewshot = args.num_fewshot or (None,), None
@@ -74,15 +75,19 @@ def execute(args: argparse.Namespace) -> int:
         table.add_column(column, justify="left" if column in COLUMNS[:3] else "right")
     folders: list[Path] = []
     measured: list[Measurement] = []
-    for code in shop.spec.languages:
-        pack = load_pack(code, args.include_path)
+    packs = [load_pack(code, args.include_path) for code in shop.spec.languages]
+    # a task that the last language lacks is an error before the first one is evaluated
+    named = {task: None for pack in packs for task in stages.student_tasks(shop.spec, pack)}
+    task_manager(list(named), include_path=args.include_path)
+    for pack in packs:
         for number in shots:
             at = replace(shop, spec=shop.spec.model_copy(update={"num_fewshot": number}))
             done = stages.evaluate(at, student.name, model_args, identity, pack)
             folders.append(done.folder)
             measured += done.record.measurements
             _add_rows(table, done.record.measurements)
-            _add_mean(table, code, done.folder)
+            if _alike(done.record.measurements):
+                _add_mean(table, pack.code, done.folder)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, 120)  # a file or a pipe has no width of its own
@@ -110,12 +115,25 @@ def _add_rows(table: Table, measured: Sequence[Measurement]) -> None:
         )
 
 
+def _alike(measured: Sequence[Measurement]) -> bool:
+    """Whether the tasks have one metric: accuracies and chrF do not add up to one number."""
+    own = [m for m in measured if ":" not in m.name and m.value is not None]
+    return len({dict(m.params).get("metric") for m in own}) == 1
+
+
 def _add_mean(table: Table, language: str, folder: Path) -> None:
-    """Add the language's mean, as scores take it: of tasks, each the mean of its items."""
+    """Add the language's mean, as scores take it: of tasks, each the mean of its items.
+
+    No mean is added of tasks that make no score: without a number per item, or not of 0 to 1.
+    """
+    from polyglot_harness.errors import StageError
     from polyglot_harness.lm.evaluate import ITEMS, read_items
     from polyglot_harness.scoring.items import align, count, estimate
 
-    arrays = align({language: read_items(folder / ITEMS)})[language]
+    try:
+        arrays = align({language: read_items(folder / ITEMS)})[language]
+    except StageError:
+        return
     mean = estimate(arrays)
     if len(arrays) > 1 and mean.value is not None:
         error = "—" if mean.stderr is None else f"{mean.stderr:.3f}"

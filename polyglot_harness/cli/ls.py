@@ -37,6 +37,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def execute(args: argparse.Namespace) -> int:
     """Print a table."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     if args.kind == "data":
@@ -51,7 +52,7 @@ def execute(args: argparse.Namespace) -> int:
     for number, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=number == 0 and not args.all)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))  # cards of others may hold markup
     Console(highlight=False).print(table)
     return 0
 

@@ -98,6 +98,8 @@ def _print_table(by_name: dict[str, list[Source]]) -> None:
         table.add_row(*row if where else row[:-1])
         notes += [f"{name}: {known.note}"] if known.note else []
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)  # a file or a pipe has no width of its own
     console.print(table)
     for note in notes:
         console.print(note, soft_wrap=True)

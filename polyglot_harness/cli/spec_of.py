@@ -259,7 +259,7 @@ def check_models(spec: RunSpec) -> None:
     Raises:
         ConfigError: If a path does not exist, or a model type or a task is unknown.
     """
-    from polyglot_harness.lm.index import check_yaml, task_manager
+    from polyglot_harness.lm.index import task_manager
     from polyglot_harness.models import resolve
     from polyglot_harness.stages import student_tasks
 
@@ -269,12 +269,15 @@ def check_models(spec: RunSpec) -> None:
         resolve(name)
     check_metric_models(spec)
     packs = [load_pack(code, spec.include_path) for code in spec.languages]
-    for pack in packs:
-        check_yaml(Path(pack.folder))
     tasks = [task for pack in packs for task in student_tasks(spec, pack)]
     tasks += [f"polyglot_teach_{pack.code}_{s}" for pack in packs for s in spec.strategies]
     manager = task_manager(list(dict.fromkeys(tasks)), include_path=spec.include_path)
-    check_data(manager, [task for pack in packs for task in student_tasks(spec, pack)])
+    tested = [task for pack in packs for task in student_tasks(spec, pack)]
+    check_data(manager, tested)
+    if spec.num_fewshot:
+        from polyglot_harness.lm.evaluate import check_shots
+
+        check_shots(manager, tested, spec.num_fewshot)
 
 
 def check_data(manager: Any, tasks: Sequence[str]) -> None:

@@ -39,7 +39,7 @@ def dataset_card(selection: Selection, rows: Mapping[str, int], form: str, name:
     title = f"SFT data in {languages} by {writers}"
     sections = [
         _front_matter(title, selection, rows, form),
-        f"# {title}",
+        f"# {_escape(title)}",
         f"{sum(rows.values())} examples ({', '.join(f'{n} {code}' for code, n in rows.items())}) "
         f"for supervised fine-tuning, written by language models and checked by programs only, "
         f"made with [polyglot-harness](https://github.com/polyglot-harness/polyglot-harness) "
@@ -189,4 +189,4 @@ def _table(table: Table) -> str:
 
 def _escape(cell: str) -> str:
     """Keep a name from breaking its table."""
-    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").split())
+    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

@@ -132,4 +132,4 @@ def _markdown_table(grid: Grid) -> str:
 
 def _escape(cell: str) -> str:
     """Keep a name from breaking its table."""
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -127,7 +127,10 @@ def _resampled(
         return [score(row) for row in counts @ sums]
     if "macro_f1" in getattr(aggregation, "__name__", ""):
         weights = np.vstack([np.ones(n, dtype=int), counts])[:, units]
-        whole, *drawn = map(float, _macro_f1(values, weights))
+        try:
+            whole, *drawn = map(float, _macro_f1(values, weights))
+        except (TypeError, ValueError, LookupError):  # no pairs of two labels
+            whole = math.nan
         # by its name, and by what it makes of all
         if math.isclose(whole, value, abs_tol=1e-12):
             return drawn
@@ -149,7 +152,8 @@ def _macro_f1(pairs: Sequence[Any], weights: NDArray[np.int64]) -> NDArray[np.fl
     Returns:
         [resamples].
     """
-    classes = sorted({side for pair in pairs for side in pair})
+    # labels need not be of one type: None may stand for a reply that gives none
+    classes = list(dict.fromkeys(side for pair in pairs for side in pair))
     gold, predicted = (
         np.array([[pair[i] == c for c in classes] for pair in pairs]) for i in (0, 1)
     )

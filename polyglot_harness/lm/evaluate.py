@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from polyglot_harness.errors import ConfigError, StageError
 from polyglot_harness.files import jsonl_rows, write_jsonl
 from polyglot_harness.lm.chunks import seed_everything
 from polyglot_harness.lm.eval_progress import reported
+from polyglot_harness.lm.hub_data import some
 from polyglot_harness.lm.index import load_tasks, task_manager
 from polyglot_harness.lm.task_scores import score_task
 from polyglot_harness.reporting import Progress, ignore
@@ -42,7 +43,7 @@ def evaluate(
         tasks: Tasks or groups.
         language: Code, for the measurements.
         folder: Where the file goes.
-        limit: Documents per task; None for all.
+        limit: Items per task; None for all.
         seed: Seeds few-shot draws, sampling and bootstraps.
         num_fewshot: Examples in each prompt; None for what each task says. A task that fixes 0
             keeps it, as in lm-eval.
@@ -56,11 +57,16 @@ def evaluate(
 
     Raises:
         ConfigError: If a task has fewer few-shot examples than asked for, or all are left out.
+            A task whose longest reply is longer than a local student's context is left out, too.
         StageError: If a task has no documents.
     """
     import lm_eval
 
     loaded, left_out = _load(tasks, include_path, likelihoods)
+    left_out |= {name: why for name, task in loaded.items() if (why := _too_long(lm, task))}
+    loaded = {name: task for name, task in loaded.items() if name not in left_out}
+    if not loaded:
+        raise _none_left(left_out)
     for name, task in loaded.items():
         _set_shots(name, task, num_fewshot)
         task.set_fewshot_seed(seed=seed)
@@ -68,20 +74,17 @@ def evaluate(
     seed_everything(int.from_bytes(key_hash("evaluate", seed)[:4], "big"))
     samples: dict[str, Any] = {}
     with reported(progress):
-        # lm-eval applies the chat template to all tasks of a call, or to none
-        for chat in (False, True):
-            part = {name: task for name, task in loaded.items() if _wants_chat(task) is chat}
-            if part:
-                found = lm_eval.evaluate(
-                    lm,
-                    {"tasks": part, "groups": {}, "group_map": {}},
-                    limit=limit,
-                    apply_chat_template=chat,
-                    log_samples=True,
-                    bootstrap_iters=0,
-                )
-                samples |= found["samples"]
-    measured = [_left_out(name, language) for name in left_out]
+        for (chat, documents), part in _calls(loaded).items():
+            found = lm_eval.evaluate(
+                lm,
+                {"tasks": part, "groups": {}, "group_map": {}},
+                limit=limit and limit * documents,
+                apply_chat_template=chat,
+                log_samples=True,
+                bootstrap_iters=0,
+            )
+            samples |= found["samples"]
+    measured = [_left_out(name, language, why) for name, why in sorted(left_out.items())]
     rows: list[dict[str, Any]] = []
     for name in sorted(samples):
         shots = int(loaded[name].get_config("num_fewshot"))
@@ -113,29 +116,55 @@ def read_items(path: Path) -> dict[str, dict[str, float]]:
 
 def _load(
     tasks: Sequence[str], include_path: str | None, likelihoods: bool
-) -> tuple[dict[str, Any], list[str]]:
-    """Return the tasks that the student can do by name, and the names of those left out."""
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the tasks that the student's server can do by name, and those left out, with why."""
     loaded = load_tasks(task_manager(tasks, include_path=include_path), tasks)["tasks"]
     if likelihoods:
-        return loaded, []
+        return loaded, {}
     able = {n: task for n, task in loaded.items() if task.OUTPUT_TYPE == "generate_until"}
     forms = {name: _metadata(loaded[name]).get("generative") for name in loaded.keys() - able}
     wanted = sorted({str(form) for form in forms.values() if form})
     if wanted:
         manager = task_manager(wanted, include_path=include_path)
         able |= load_tasks(manager, wanted)["tasks"]
-    left_out = sorted(name for name, form in forms.items() if not form)
-    if not able:
-        raise ConfigError(
-            f"no task is left: {', '.join(left_out)}: each {NO_LIKELIHOODS}; name tasks that "
-            "generate, or evaluate with model type local-completions"
-        )
-    return able, left_out
+    return able, {name: NO_LIKELIHOODS for name, form in forms.items() if not form}
 
 
-def _left_out(name: str, language: str) -> Measurement:
-    params = (("note", NO_LIKELIHOODS),)
+def _too_long(lm: Any, task: Any) -> str:
+    """Say why a task's replies do not fit the student's context; "" if they do.
+
+    lm-eval makes room for the longest reply by cutting the prompt, and fails where none is left.
+    """
+    if task.OUTPUT_TYPE != "generate_until" or getattr(lm, "backend", "") != "causal":
+        return ""
+    length = (task.get_config("generation_kwargs") or {}).get("max_gen_toks", lm.max_gen_toks)
+    if length < lm.max_length:
+        return ""
+    return f"writes {length} tokens, which the student's context of {lm.max_length} does not hold"
+
+
+def _none_left(left_out: Mapping[str, str]) -> ConfigError:
+    names = {why: [n for n, other in left_out.items() if other == why] for why in left_out.values()}
+    each = "; ".join(f"{some(sorted(found))}: each {why}" for why, found in names.items())
+    advice = "name tasks that generate, or evaluate with model type local-completions"
+    return ConfigError(
+        f"no task is left: {each}; {advice if NO_LIKELIHOODS in names else 'name other tasks'}"
+    )
+
+
+def _left_out(name: str, language: str, why: str) -> Measurement:
+    params = (("note", why),)
     return Measurement(name=name, language=language, value=None, stderr=None, n=0, params=params)
+
+
+def check_shots(manager: Any, tasks: Sequence[str], num_fewshot: int) -> None:
+    """Check that tasks have so many few-shot examples, before hours are spent.
+
+    Raises:
+        ConfigError: If one has fewer, or cannot be built.
+    """
+    for name, task in load_tasks(manager, tasks)["tasks"].items():
+        _set_shots(name, task, num_fewshot)
 
 
 def _set_shots(name: str, task: Any, num_fewshot: int | None) -> None:
@@ -170,9 +199,18 @@ def _take_aggregation(task: Any) -> Any:
     return own
 
 
-def _wants_chat(task: Any) -> bool:
-    """Whether the task's metadata asks for the student's chat template."""
-    return bool(_metadata(task).get("apply_chat_template"))
+def _calls(loaded: dict[str, Any]) -> dict[tuple[bool, int], dict[str, Any]]:
+    """Return the tasks by what lm-eval has for all tasks of a call: the chat template, the limit.
+
+    The tasks' metadata say ``apply_chat_template``, and ``documents_per_item`` where an item is
+    asked in several ways.
+    """
+    calls: dict[tuple[bool, int], dict[str, Any]] = {}
+    for name, task in loaded.items():
+        said = _metadata(task)
+        call = bool(said.get("apply_chat_template")), int(said.get("documents_per_item", 1))
+        calls.setdefault(call, {})[name] = task
+    return dict(sorted(calls.items()))
 
 
 def _metadata(task: Any) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def one_line(
         what = f"no configuration {config!r}" if config else "a configuration is needed"
         return f"{where}: {what}; valid: {valid}"
     if folder:
-        return f"{where}: cannot be read: {type(error).__name__}: {first_line(error)}"
+        return f"{where}: cannot be read: {_reason(error)}"
     if "GatedRepoError" in names or "gated" in text:
         return (
             f"{where}: gated: accept its terms at https://huggingface.co/datasets/{path} and log "
@@ -55,7 +55,14 @@ def one_line(
         return f"{where}: not on the hub, or private: check the name, or log in (hf auth login)"
     if any(sign in f"{' '.join(names)} {text}" for sign in UNREACHABLE):
         return f"{where}: the hub cannot be reached, and it is not in the cache; {OFFLINE}"
-    return f"{where}: cannot be loaded: {type(error).__name__}: {first_line(error)}"
+    return f"{where}: cannot be loaded: {_reason(error)}"
+
+
+def _reason(error: BaseException) -> str:
+    """Name the error, or the one under it where it only says that data could not be made."""
+    found = [e for e in _chain(error) if not type(e).__name__.startswith("DatasetGeneration")]
+    cause = found[0] if found else error
+    return f"{type(cause).__name__}: {first_line(cause)}"
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

@@ -23,7 +23,7 @@ from polyglot_harness.lm.task_configs import task_configs
 from polyglot_harness.lm.yaml_config import Parsed, line_of, read_config, read_folder
 from polyglot_harness.lm.yaml_names import Name, names
 
-__all__ = ["check_yaml", "load_tasks", "pack_names", "task_configs", "task_manager"]
+__all__ = ["load_tasks", "pack_names", "task_configs", "task_manager"]
 
 _log = logging.getLogger(__name__)
 
@@ -73,15 +73,6 @@ def pack_names(include_path: str | None = None) -> dict[str, Name]:
             holds what could run code.
     """
     return _Names(include_path).own
-
-
-def check_yaml(folder: Path) -> None:
-    """Check all YAMLs below a folder: lm-eval would drop a broken one without a word.
-
-    Raises:
-        ConfigError: If one is broken; the message holds file, line and remedy.
-    """
-    read_folder(folder)
 
 
 def load_tasks(manager: Any, tasks: Sequence[str]) -> Any:

@@ -12,20 +12,24 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from polyglot_harness.errors import StageError
+from polyglot_harness.errors import StageError, unknown_name
 
 
 @contextmanager
 def lazy_metrics() -> Iterator[None]:
     """Within, tasks are built without such metrics; the first call of one loads it."""
     import lm_eval.api.task as user
+    from lm_eval.api.registry import METRIC_REGISTRY
 
     original: Callable[..., Callable[..., Any] | None] = user.get_metric
     load = cache(original)
 
     def get_metric(name: str, hf_evaluate_metric: bool = False) -> Callable[..., Any] | None:
         if not hf_evaluate_metric:
-            return original(name)
+            found = original(name)
+            if found is None:
+                raise unknown_name("metric", name, METRIC_REGISTRY)
+            return found
 
         def compute(*args: Any, **kwargs: Any) -> Any:
             found = load(name, True)

@@ -6,19 +6,21 @@ from functools import lru_cache
 
 
 def sandbox_templates() -> None:
-    """Replace lm-eval's Jinja environment by an immutable sandboxed one with the same settings.
+    """Replace lm-eval's Jinja environment by a sandboxed, bounded one with the same settings.
 
-    A template that reaches for what is private, changes a list or asks for a huge range raises
-    ``jinja2.exceptions.SecurityError``. All of lm-eval finds the environment in `lm_eval.utils`:
-    for tasks' texts, and for chat templates that a server sends. A second call does nothing.
+    A template that reaches for what is private, changes a list, or loops or writes without end
+    raises ``jinja2.exceptions.SecurityError``. All of lm-eval finds the environment in
+    `lm_eval.utils`: for tasks' texts, and for chat templates that a server sends. A second call
+    does nothing.
     """
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
     from lm_eval import utils
 
+    from polyglot_harness.safety.bounded import BoundedEnvironment
+
     plain = utils.env
-    if isinstance(plain, ImmutableSandboxedEnvironment):
+    if isinstance(plain, BoundedEnvironment):
         return
-    sandbox = ImmutableSandboxedEnvironment(
+    sandbox = BoundedEnvironment(
         loader=plain.loader,
         undefined=plain.undefined,
         keep_trailing_newline=plain.keep_trailing_newline,

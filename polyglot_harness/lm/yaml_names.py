@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-IGNORED = {"__pycache__", ".ipynb_checkpoints"}
+IGNORED = {"__pycache__", ".ipynb_checkpoints", ".git"}
 """Folders that lm-eval does not look into."""
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KEY = re.compile(rb"""^["']?(task|group|tag|class|include|num_fewshot)["']?[ \t]*:(.*)$""", re.M)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from polyglot_harness.assets import tasks_path
@@ -16,7 +17,8 @@ from polyglot_harness.errors import ConfigError
 from polyglot_harness.safety.configs import config_findings
 from polyglot_harness.safety.files import Entry, sort_files, walk
 from polyglot_harness.safety.finding import Finding, clip
-from polyglot_harness.safety.includes import include_findings, is_shared
+from polyglot_harness.safety.includes import depth_findings, include_findings, is_shared
+from polyglot_harness.safety.limits import FILE_FINDINGS
 from polyglot_harness.safety.texts import jsonl_findings, read_text, toml_findings
 from polyglot_harness.safety.trust import pack_trusted, refuse_remote_code
 from polyglot_harness.safety.yamls import read_yaml
@@ -39,8 +41,18 @@ def findings(root: Path) -> tuple[Finding, ...]:
     if not root.is_dir():
         raise ConfigError(f"{root}: no such folder; --include_path names a folder of packs")
     entries, found = sort_files(root)
-    for entry in entries:
-        found += _of_file(root, entry)
+    included: dict[Path, list[Path]] = {}
+    seen = {entry.path.resolve() for entry in entries}
+    rest = entries[::-1]
+    while rest:
+        outside: list[Path] = []
+        found += _of_file(root, rest.pop(), included, outside)
+        # beside a single pack: nobody else looks at it
+        for path in outside:
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                rest.append(Entry(path, ".yaml"))
+    found += depth_findings(included)
     return tuple(sorted(found, key=_order))
 
 
@@ -99,7 +111,10 @@ def _announce(root: Path, code: tuple[Finding, ...]) -> None:
           file=sys.stderr)  # fmt: skip
 
 
-def _of_file(root: Path, entry: Entry) -> Iterator[Finding]:
+def _of_file(
+    root: Path, entry: Entry, included: dict[Path, list[Path]], outside: list[Path]
+) -> Iterator[Finding]:
+    """Look at one file; what it includes is noted, and what of that nobody else looks at."""
     path, kind = entry
     text, found = read_text(path, prose=kind != ".yaml")
     yield from found
@@ -113,24 +128,21 @@ def _of_file(root: Path, entry: Entry) -> Iterator[Finding]:
             remedy = "copy it from $(polyglot-harness tasks-path), or take it out"
             yield Finding(path, 0, f"differs from the shared {path.name}, and is not read", remedy)
     if kind == ".jsonl":
-        yield from jsonl_findings(path, text)
+        yield from islice(jsonl_findings(path, text), FILE_FINDINGS)
     elif kind == ".toml":
         yield from toml_findings(path, text)
     else:
-        yield from _of_yaml(root, path, text)
+        node, wrong = read_yaml(path, text)
+        yield from wrong
+        if node is not None:
+            yield from config_findings(path, node)
+            included[path.resolve()], beyond, wrong = include_findings(root, path, node)
+            outside += beyond
+            yield from wrong
+        yield from _of_template(path)
 
 
-def _of_yaml(root: Path, path: Path, text: str) -> Iterator[Finding]:
-    node, found = read_yaml(path, text)
-    yield from found
-    if node is None:
-        return
-    yield from config_findings(path, node)
-    outside, wrong = include_findings(root, path, node)
-    yield from wrong
-    for included in outside:
-        # beside a single pack: nobody else looks at it
-        yield from _of_file(root, Entry(included, ".yaml"))
+def _of_template(path: Path) -> Iterator[Finding]:
     if path.name.startswith("_") and (tasks_path() / path.name).is_file():
         problem = f"differs from the shared template {clip(path.name)}"
         yield Finding(path, 0, problem, "copy it from $(polyglot-harness tasks-path)", code=True)

@@ -23,14 +23,17 @@ _NEVER = (
     "\u2061-\u2065\u206a-\u206f\ufff9-\ufffb\ufeff"  # invisible operators, annotations, BOM
     "\u115f\u1160\u3164\uffa0\u17b4\u17b5"  # letters that show nothing
     "\ud800-\udfff\ufffe\uffff"  # halves of pairs (escapes in JSON), no characters
+    "\u00ad\u034f\u180e\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # soft hyphen and the like
     "\U000e0000-\U000e007f"  # tags
 )
 _SELECTORS = "\U000e0100-\U000e01ef"
+# a selector after a letter of ASCII, a space or a selector selects nothing: a row of them is a text
+_LOOSE = "(?:^|(?<=[A-Za-z\\s\ufe00-\ufe0f]))[\ufe00-\ufe0f]"
 _PROSE = re.compile(
-    rf"[{_NEVER}]|(?<![{_IDEOGRAPHS}])[{_SELECTORS}]"
+    rf"[{_NEVER}]|(?<![{_IDEOGRAPHS}])[{_SELECTORS}]|{_LOOSE}"
     rf"|(?<![{_NEEDS_BREAKS}])[{_BREAKS}](?![{_NEEDS_BREAKS}])"
 )
-_SETTINGS = re.compile(f"[{_NEVER}{_SELECTORS}{_MARKS}{_LINES}{_BREAKS}]")
+_SETTINGS = re.compile(f"[{_NEVER}{_SELECTORS}{_MARKS}{_LINES}{_BREAKS}]|{_LOOSE}")
 _JOINED = re.compile(f"[{_JOINERS}]")
 
 
@@ -56,8 +59,10 @@ def hidden(text: str, *, prose: bool) -> tuple[int, str] | None:
 def _loose_joiner(text: str, prose: bool) -> re.Match[str] | None:
     """Find a joiner that joins nothing: after a letter or mark it is spelling, else an emoji."""
     for found in _JOINED.finditer(text):
-        before = unicodedata.category(text[found.start() - 1]) if found.start() else "Cn"
-        if not (before[0] in "LM" or (prose and before in ("So", "Sk"))):
+        letter = text[found.start() - 1 : found.start()]
+        before = unicodedata.category(letter) if letter else "Cn"
+        # no script whose letters are of ASCII joins them
+        if letter.isascii() or not (before[0] in "LM" or (prose and before in ("So", "Sk"))):
             return found
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import yaml
 from polyglot_harness.assets import PACKAGE, tasks_path
 from polyglot_harness.safety.files import kind_of
 from polyglot_harness.safety.finding import Finding, clip
+from polyglot_harness.safety.limits import INCLUDE_DEPTH
 from polyglot_harness.safety.yamls import plain
 
 _BESIDE = "include a template of this folder, or ../_NAME_yaml beside the packs"
@@ -17,7 +19,7 @@ _BESIDE = "include a template of this folder, or ../_NAME_yaml beside the packs"
 
 def include_findings(
     root: Path, path: Path, node: yaml.MappingNode
-) -> tuple[list[Path], list[Finding]]:
+) -> tuple[list[Path], list[Path], list[Finding]]:
     """Check what a YAML includes.
 
     Args:
@@ -26,9 +28,9 @@ def include_findings(
         node: What it holds.
 
     Returns:
-        Included files outside of `root`, to be looked at, and what is wrong.
+        Included files, those of them outside of `root`, to be looked at, and what is wrong.
     """
-    outside, found = [], []
+    included, outside, found = [], [], []
     for key, value in node.value:
         if key.value != "include":
             continue
@@ -45,15 +47,18 @@ def include_findings(
             elif not target.is_file():
                 remedy = f"cp $(polyglot-harness tasks-path)/_*yaml {target.parent}"
                 found.append(Finding(path, line, f"included file {clip(name)} is missing", remedy))
-            elif not target.parent.resolve().is_relative_to(root.resolve()):
+            else:
+                included.append(target.resolve())
+                if target.parent.resolve().is_relative_to(root.resolve()):
+                    continue
                 outside.append(target)
                 found += _shadows(target)
-    return outside, found
+    return included, outside, found
 
 
 def _target(path: Path, name: object) -> Path | None:
     """Return the file that an include names; None if it may not be named."""
-    if not isinstance(name, str) or "\\" in name or name.startswith(("/", "~")):
+    if not isinstance(name, str) or "\0" in name or "\\" in name or name.startswith(("/", "~")):
         return None
     parts = name.split("/")
     up = parts[0] == ".."
@@ -81,3 +86,26 @@ def is_shared(path: Path) -> bool:
 @cache
 def _shared(name: str) -> bytes:
     return (tasks_path() / name).read_bytes()
+
+
+def depth_findings(included: Mapping[Path, Sequence[Path]]) -> Iterator[Finding]:
+    """Yield files that include one another in a circle, or in too long a row.
+
+    Args:
+        included: File -> what it includes.
+    """
+    depths: dict[Path, int] = {}
+    waiting = {path: set(targets) & included.keys() for path, targets in included.items()}
+    # from the leaves up; what never gets its turn is in a circle, or leads to one
+    while ready := [path for path, targets in waiting.items() if not targets]:
+        for path in ready:
+            depths[path] = 1 + max((depths.get(t, 0) for t in included[path]), default=0)
+            del waiting[path]
+        for targets in waiting.values():
+            targets.difference_update(ready)
+        if max(depths.values()) > INCLUDE_DEPTH:
+            problem = f"more than {INCLUDE_DEPTH} files that include one another"
+            yield Finding(max(depths, key=lambda path: depths[path]), 0, problem, "include fewer")
+            return
+    for path in sorted(waiting)[:1]:
+        yield Finding(path, 0, "files that include one another in a circle", "break it up")

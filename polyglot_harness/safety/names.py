@@ -44,6 +44,12 @@ BUILDERS = frozenset({
     "cache", "generator", "spark", "sql",
 })  # fmt: skip
 """Formats that datasets reads from anywhere on the disk or the net, pickles among them."""
+DATA_KEYS = frozenset({
+    "revision", "split", "data_files", "features", "verification_mode", "streaming",
+    "trust_remote_code", "path", "config", "lite_revision", "language", "items", "source", "target",
+    "source_language", "target_language", "strategy",
+})  # fmt: skip
+"""Those of ``load_dataset`` that choose among what the hub has, and those of shared templates."""
 GENERATION = frozenset({
     "until", "do_sample", "temperature", "top_p", "top_k", "min_p", "typical_p", "max_gen_toks",
     "max_new_tokens", "max_tokens", "max_completion_tokens", "max_length", "num_beams",

@@ -49,6 +49,11 @@ _MAPPED = frozenset({
     "string", "title", "trim", "upper",
 })  # fmt: skip
 _ENVIRONMENT = Environment(autoescape=False)  # noqa: S701 - it parses, nothing is rendered
+_WRITTEN = {
+    name: 6 for name in ("list", "sort", "split", "rsplit", "splitlines", "tojson", "e", "escape")
+} | {name: 2 for name in ("items", "dictsort", "partition", "rpartition", "unique", "map")}
+"""Filters and methods -> by how much what they give is longer, written out as a text."""
+_ROUND = 20
 Problem = tuple[int, str]
 
 
@@ -78,7 +83,7 @@ def template_problems(text: str) -> list[Problem]:
     if _loops(tree) > TEMPLATE_LOOPS:
         found.append((1, f"more than {TEMPLATE_LOOPS} loops within one another"))
     if _growth(tree) > TEMPLATE_GROWTH:
-        found.append((1, "assignments and replacements that blow a text up"))
+        found.append((1, "assignments, replacements and lists that blow a text up"))
     return found
 
 
@@ -134,6 +139,11 @@ def _wrong_filter(node: nodes.Filter) -> Iterator[str]:
         by = node.args[0] if node.args else None
         if by is not None and not (isinstance(by, nodes.Const) and by.value in _MAPPED):
             yield "filter map of a filter that is not for prompts"
+    if node.name == "join" and not all(map(_plain_name, given[1:])):
+        yield "filter join by something that is no plain name"
+    if node.name == "round" and not all(map(_is_small, given)):
+        # 10 to that power is computed
+        yield f"filter round to more than {_ROUND} digits"
     if node.name == "tojson" and given:
         yield "filter tojson with arguments"
 
@@ -143,6 +153,14 @@ def _plain_name(node: nodes.Node) -> bool:
     if not isinstance(node, nodes.Const) or not isinstance(node.value, str | int | bool):
         return False
     return not any(part.startswith("_") for part in str(node.value).split("."))
+
+
+def _is_small(node: nodes.Node) -> bool:
+    if not isinstance(node, nodes.Const):
+        return False
+    return isinstance(node.value, str) or (
+        isinstance(node.value, int) and 0 <= node.value <= _ROUND
+    )
 
 
 def _is_number(node: nodes.Node) -> bool:
@@ -159,19 +177,39 @@ def _is_number(node: nodes.Node) -> bool:
     return False
 
 
-def _growth(tree: nodes.Node) -> int:
-    """Return by how much assignments and replacements may multiply a text, at most."""
-    factor = 1
-    for node in _below(tree):
+def _growth(tree: nodes.Node) -> float:
+    """Return by how much a template may multiply a text before it writes it, at most."""
+    known: dict[str, float] = {}
+    return _grown(tree, known)
+
+
+def _grown(node: nodes.Node, known: dict[str, float]) -> float:
+    """Return by how much a part, and those below it, multiply what they are given.
+
+    Args:
+        node: The part.
+        known: Name -> growth of what was assigned to it so far; extended in the order of the text.
+    """
+    if isinstance(node, nodes.Name):
+        return known.get(node.name, 1)
+    if isinstance(node, nodes.Assign | nodes.For):
+        value = _grown(node.node if isinstance(node, nodes.Assign) else node.iter, known)
+        for part in _below(node.target):
+            if isinstance(part, nodes.Name):
+                known[part.name] = max(value, known.get(part.name, 1))
         if isinstance(node, nodes.Assign):
-            factor *= max(1, sum(isinstance(part, nodes.Name) for part in _below(node.node)))
-        for name, arguments in _called(node):
-            if name == "replace":
-                factor *= _size(arguments[1]) if len(arguments) > 1 else TEMPLATE_GROWTH
-            elif name == "join" and arguments:
-                factor *= _size(arguments[0])
-        if factor > TEMPLATE_GROWTH:
-            break
+            return value
+    below = [_grown(child, known) for child in node.iter_child_nodes()]
+    if isinstance(node, nodes.Concat | nodes.Add | nodes.List | nodes.Tuple | nodes.Dict):
+        # a list is written with quotes and strokes, each of which is doubled in the next
+        return max(1, sum(below)) * (1 if isinstance(node, nodes.Concat | nodes.Add) else 2)
+    factor: float = 0 if isinstance(node, nodes.Const) else max([1, *below])
+    for name, arguments in _called(node):
+        if name == "replace":
+            factor *= _size(arguments[1]) if len(arguments) > 1 else TEMPLATE_GROWTH
+        elif name == "join" and arguments:
+            factor *= _size(arguments[0])
+        factor *= _WRITTEN.get(name, 1)
     return factor
 
 

@@ -12,10 +12,19 @@ from typing import Any
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.safety.characters import hidden
 from polyglot_harness.safety.finding import Finding, clip
-from polyglot_harness.safety.limits import JSON_DEPTH, LINE_BYTES, REFUSAL_GAPS, REFUSALS
+from polyglot_harness.safety.limits import (
+    JSON_DEPTH,
+    LINE_BYTES,
+    REFUSAL_GAPS,
+    REFUSALS,
+    TOML_DOTS,
+)
 from polyglot_harness.safety.templates import template_problems
 from polyglot_harness.safety.trust import refuse_remote_code
 
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DOTTED = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{TOML_DOTS},}}")
+_MARKUP = re.compile(r"[\n\r<>\[\]|`\\]")
 _SEEN = "write it without, or as the sign that is meant"
 
 
@@ -65,6 +74,10 @@ def jsonl_findings(path: Path, text: str) -> Iterator[Finding]:
 
 def toml_findings(path: Path, text: str) -> Iterator[Finding]:
     """Check a TOML file: it can be read, its templates are harmless, it asks for no remote code."""
+    if dotted := _DOTTED.search(text):
+        line = text.count("\n", 0, dotted.start()) + 1
+        yield Finding(path, line, f"a name of more than {TOML_DOTS} parts", "make it flatter")
+        return
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -86,6 +99,7 @@ def toml_findings(path: Path, text: str) -> Iterator[Finding]:
                       code=True)  # fmt: skip
     if path.name == "pack.toml":
         yield from _refusals(path, text, data.get("refusals"))
+        yield from _shown(path, text, data)
     if path.name.endswith("templates.toml"):
         for name, value in _strings(data):
             for line, problem in template_problems(value):
@@ -105,6 +119,18 @@ def _refusals(path: Path, text: str, phrases: Any) -> Iterator[Finding]:
         if isinstance(phrase, str) and phrase.count("*") > REFUSAL_GAPS:
             problem = f"refusal {clip(phrase)} has more than {REFUSAL_GAPS} gaps"
             yield Finding(path, line, problem, "leave out '*'")
+
+
+def _shown(path: Path, text: str, data: dict[str, Any]) -> Iterator[Finding]:
+    """Check what is printed on terminals and in pages: names and sources are plain words."""
+    shown = {key: data.get(key) for key in ("name", "own_name", "version", "labels", "sources")}
+    for name, value in _strings(shown):
+        if sign := _MARKUP.search(value):
+            problem = f"{clip(name)} holds {clip(sign.group())}, which terminals and pages act on"
+            yield Finding(path, _line_of(text, name), problem, "write plain words")
+        elif name == "url" and value and not re.match(r"https?://\S+\Z", value):
+            problem = f"url {clip(value)} is no address of a page"
+            yield Finding(path, _line_of(text, name), problem, "write https://...")
 
 
 def _line_of(text: str, name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,13 @@ from polyglot_harness.errors import ConfigError
 PACK, REMOTE_CODE = "POLYGLOT_TRUST_PACK", "POLYGLOT_TRUST_REMOTE_CODE"
 """Environment variables that ``--trust_pack`` and ``--trust_remote_code`` set."""
 _OFF = ("", "0", "false", "no", "off")
-_RUNS_CODE = ("trust_remote_code", "custom_generate", "worker_cls", "worker_extension_cls")
+_RUNS_CODE = (
+    "trust_remote_code", "custom_generate", "worker_cls", "worker_extension_cls", "scheduler_cls",
+    "logits_processors", "use_kernels", "kernel_config", "kv_transfer_config",
+    "tool_parser_plugin", "reasoning_parser_plugin",
+)  # fmt: skip
+_MAY_NAME_CODE = ("attn_implementation", "distributed_executor_backend", "load_format")
+"""Arguments that take a word, or else a repository of kernels or a class by its path."""
 
 
 def switched_on(variable: str) -> bool:
@@ -55,10 +62,16 @@ def _asked(value: Any) -> Iterator[str]:
     """Yield the names of arguments that run code, at any depth."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            asks = str(inner).strip().lower() not in (*_OFF, "none")
-            if str(name).lower() in _RUNS_CODE and asks:
+            word = str(name).strip().lower()
+            # a text is true to Python, also "false"
+            if word in _RUNS_CODE and inner not in (None, False, "", [], {}):
+                yield str(name)
+            elif word in _MAY_NAME_CODE and any(sign in str(inner) for sign in "/.:@"):
                 yield str(name)
             yield from _asked(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _asked(inner)
+    elif isinstance(value, str):
+        # lm-eval also takes all arguments as one text: "pretrained=a/b,trust_remote_code=True"
+        yield from (name for name in _RUNS_CODE if re.search(rf"\b{name}\W*[=:]", value))

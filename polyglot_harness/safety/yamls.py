@@ -12,13 +12,13 @@ from typing import Any
 
 import yaml
 
+from polyglot_harness.safety.characters import hidden
 from polyglot_harness.safety.finding import Finding, clip
 from polyglot_harness.safety.limits import YAML_DEPTH, YAML_NODES
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CORE = "tag:yaml.org,2002:"
 _PLAIN = frozenset(_CORE + name for name in ("str", "int", "float", "bool", "null", "seq", "map"))
-_SCALARS = yaml.constructor.SafeConstructor()
 
 
 def read_yaml(path: Path, text: str) -> tuple[yaml.MappingNode | None, list[Finding]]:
@@ -92,8 +92,12 @@ def _unreadable(path: Path, root: yaml.Node) -> Iterator[Finding]:
         if isinstance(node, yaml.ScalarNode):
             try:
                 plain(node)
-            except (ValueError, OverflowError, yaml.YAMLError):
+            # "!!bool x" and "!!int ''" are a KeyError and an IndexError
+            except (LookupError, ValueError, OverflowError, yaml.YAMLError):
                 yield Finding(path, line, f"value {clip(node.value)} cannot be read", "quote it")
+            # what stands in the text itself has been seen
+            if node.style == '"' and (sign := hidden(node.value, prose=False)):
+                yield Finding(path, line, f"hidden character {sign[1]}", "write it without")
         elif isinstance(node, yaml.MappingNode):
             for key, _ in node.value:
                 if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
@@ -131,5 +135,6 @@ def plain(node: yaml.Node) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [plain(value) for value in node.value]
     if node.tag.startswith(_CORE):
-        return _SCALARS.construct_object(node)
+        # one for each: it keeps what it has seen
+        return yaml.constructor.SafeConstructor().construct_object(node)
     return node.value

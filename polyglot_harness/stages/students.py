@@ -195,16 +195,26 @@ def student_tasks(spec: RunSpec, pack: LanguagePack) -> tuple[str, ...]:
 
 
 def data_identity(tasks: Sequence[str], include_path: str | None) -> list[Any]:
-    """Return what stands for the tasks' data sets of the hub in a digest.
+    """Return what stands for the tasks, and for their data sets of the hub, in a digest.
 
-    Each is a name, a configuration, further arguments, and the revision that is asked for, or with
+    First all that their YAMLs say, with the code beside those of the include path. Then of each
+    data set a name, a configuration, further arguments, and the revision that is asked for, or with
     a mirror a digest of its files. One without a revision is ``newest``: it is not looked up here.
     """
     from polyglot_harness.lm.hub_data import data_sources
     from polyglot_harness.lm.index import task_configs, task_manager
 
     manager = task_manager(tasks, include_path=include_path)
-    return [source.identity() for source in data_sources(task_configs(manager, tasks))]
+    configs = task_configs(manager, tasks)
+    code = sorted(Path(include_path).rglob("*.py")) if include_path else []
+    said = {name: _without_place(config) for name, config in configs.items()}
+    made = digest([said, [[file.name, file_sha256(file)] for file in code]])
+    return [made, *(source.identity() for source in data_sources(configs))]
+
+
+def _without_place(config: dict[str, Any]) -> dict[str, Any]:
+    metadata = {k: v for k, v in config["metadata"].items() if k != "config_source"}
+    return config | {"metadata": metadata}
 
 
 def tasks_digest(pack: LanguagePack) -> str:

@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from polyglot_harness.assets import tasks_path
 from polyglot_harness.errors import ConfigError, first_line, unknown_name
 from polyglot_harness.files import read_toml
 from polyglot_harness.languages import PACK_TEMPLATES, SHARED_TEMPLATES
+from polyglot_harness.safety.bounded import BoundedEnvironment
 from polyglot_harness.spec import LanguagePack
 
 FORMS = ("chat", "completion")
@@ -66,7 +66,7 @@ def source(path: Path, form: str, strategy: str, reply_format: str) -> str:
     name = template_name(strategy, reply_format)
     try:
         text = _tables(path)[form][name]
-    except KeyError:
+    except (KeyError, TypeError):
         raise ConfigError(f"{path}: no template {form}.{name}") from None
     if not isinstance(text, str):
         raise ConfigError(f"{path}: template {form}.{name} is no text")
@@ -84,7 +84,7 @@ def renderer(path: Path, form: str, strategy: str, reply_format: str) -> Render:
     where = f"{path}: template {form}.{template_name(strategy, reply_format)}"
     text = source(path, form, strategy, reply_format)
     try:
-        compiled = ImmutableSandboxedEnvironment(undefined=StrictUndefined).from_string(text)
+        compiled = BoundedEnvironment(undefined=StrictUndefined).from_string(text)
     except TemplateError as error:
         raise ConfigError(f"{where}: {first_line(error)}") from error
 

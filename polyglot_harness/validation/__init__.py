@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from polyglot_harness.assets import tasks_path
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.languages import PACK_FILE, packs_below
 from polyglot_harness.safety import Finding, findings
+from polyglot_harness.safety.finding import clip
 from polyglot_harness.spec import LanguagePack
 from polyglot_harness.validation.faults import finding_of
 
@@ -109,9 +111,12 @@ def _validate_pack(
     if pack is None:
         return found, None
     report = PackReport(pack.code, folder)
-    found += licence_findings(pack)
-    found += seed_findings(pack)
-    found += check_tasks(pack, report)
+    for check in (licence_findings, seed_findings, partial(check_tasks, report=report)):
+        try:
+            found += check(pack)
+        except Exception as error:  # noqa: BLE001 - a fault of the pack that no check foresaw
+            problem = f"cannot be checked: {type(error).__name__}: {clip(error, 200)}"
+            found.append(Finding(folder, 0, problem, "compare its files with another pack's"))
     report.coverage = coverage(pack, report)
     return found, report
 

@@ -8,6 +8,9 @@ from pathlib import Path
 from polyglot_harness.safety import Finding
 from polyglot_harness.validation import Report
 
+_KEPT = "\u200c\u200d\u00a0\u3000\u200e\u200f\u061c"
+"""Joiners, marks and spaces, which texts of languages need."""
+
 
 def show(report: Report, form: str) -> None:
     """Print a report on standard output.
@@ -16,7 +19,13 @@ def show(report: Report, form: str) -> None:
         report: What was found.
         form: ``text``, ``json`` or ``github``.
     """
-    print({"text": as_text, "json": as_json, "github": as_github}[form](report))  # noqa: T201
+    text = {"text": as_text, "json": as_json, "github": as_github}[form](report)
+    # paths and messages may hold what a terminal would act on, or cannot print
+    print("\n".join(map(_printable, text.split("\n"))))  # noqa: T201
+
+
+def _printable(line: str) -> str:
+    return "".join(c if c.isprintable() or c in _KEPT else json.dumps(c)[1:-1] for c in line)
 
 
 def as_text(report: Report) -> str:

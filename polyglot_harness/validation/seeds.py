@@ -17,6 +17,8 @@ from polyglot_harness.validation.pack import PLACEHOLDER
 
 ENOUGH, ENOUGH_OF_A_CATEGORY = 60, 3
 """What a pack of this repository has at least."""
+MOST = 5000
+"""The search for near-duplicates and the identifier take their time for each."""
 NEAR = 0.8
 """Jaccard similarity of character 5-grams from which two texts are near-duplicates."""
 WRONG_SHARE = 0.05
@@ -35,6 +37,8 @@ def seed_findings(pack: LanguagePack) -> Iterator[Finding]:
     except ConfigError:
         return  # told of already
     yield from _numbers(pack, path)
+    if len(pack.seeds) > MOST:
+        return
     # what is still to be written has been told of
     rows = [(n, row) for n, row in rows if not any(map(PLACEHOLDER.search, map(str, row.values())))]
     texts = {name: [(n, str(row.get(name, ""))) for n, row in rows] for name in _FIELDS}
@@ -52,6 +56,9 @@ def _numbers(pack: LanguagePack, path: Path) -> Iterator[Finding]:
     count = len(pack.seeds)
     if count <= SHOTS:
         yield Finding(path, 0, f"{count} seeds", f"write at least {SHOTS + 1}, better {ENOUGH}")
+        return
+    if count > MOST:
+        yield Finding(path, MOST + 1, f"{count} seeds", f"keep at most {MOST}")
         return
     if count < ENOUGH:
         yield Finding(path, 0, f"{count} seeds", f"write at least {ENOUGH}", "warning")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyglot_harness.assets import tasks_path
+from polyglot_harness.assets import PACKAGE, tasks_path
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.languages import PACK_FILE, PACK_TEMPLATES
 from polyglot_harness.safety import Finding
@@ -46,7 +46,7 @@ def check_tasks(pack: LanguagePack, report: PackReport) -> list[Finding]:
         where = folder / PACK_FILE
         return [*found, finding_of(error, where, f"name tasks that exist in {PACK_FILE}")]
     report.tasks = len(configs)
-    hub = _hub_tasks(configs)
+    hub = _hub_tasks(configs) | {name for name, config in configs.items() if _fetches(config)}
     report.not_built = tuple(sorted(hub))
     for name, config in configs.items():
         path = Path(own[name].path or folder) if name in own else folder / PACK_FILE
@@ -62,6 +62,12 @@ def check_tasks(pack: LanguagePack, report: PackReport) -> list[Finding]:
             report.built += not wrong
             found += wrong
     return found
+
+
+def _fetches(config: Mapping[str, Any]) -> bool:
+    """Whether code of lm-eval's own gets the data, from wherever it likes."""
+    code = str(config.get("class") or config.get("custom_dataset") or PACKAGE.name)
+    return PACKAGE.name not in code
 
 
 def _lost_items(folder: Path, config: Mapping[str, Any]) -> Path | None:

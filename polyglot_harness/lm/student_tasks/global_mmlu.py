@@ -7,7 +7,6 @@ out of their full set, by Lite's ids.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,8 @@ LITE, LITE_CONFIG = "CohereLabs/Global-MMLU-Lite", "en"
 MISSING = 0.01
 """Share of Lite's questions that a full set may lack."""
 LETTERS = "ABCD"
+KINDS = {"CS": "acc_sensitive", "CA": "acc_agnostic"}
+"""Label of a question -> metric of those that have it."""
 LogLikelihood = tuple[float, bool]
 
 
@@ -70,29 +71,14 @@ def documents(rows: datasets.Dataset) -> datasets.Dataset:
     )
 
 
-def score(doc: Mapping[str, Any], results: Sequence[LogLikelihood]) -> dict[str, Any]:
+def score(doc: Mapping[str, Any], results: Sequence[LogLikelihood]) -> dict[str, float]:
     """Score the letter of the highest log-likelihood.
 
     Returns:
-        ``acc``, and with the label (CS, CA) for the accuracy on each kind of questions
-        ``acc_sensitive`` and ``acc_agnostic``.
+        ``acc``, and the same as ``acc_sensitive`` for a question that is labelled culturally
+        sensitive (CS), as ``acc_agnostic`` for one that is labelled agnostic (CA).
     """
     values = [value for value, _ in results]
     acc = float(LETTERS[values.index(max(values))] == doc["answer"])
-    labelled = (doc["cultural_sensitivity_label"], acc)
-    return {"acc": acc, "acc_sensitive": labelled, "acc_agnostic": labelled}
-
-
-def sensitive_accuracy(items: Sequence[tuple[str, float]]) -> float:
-    """Return the accuracy on culturally sensitive (CS) questions; NaN without any."""
-    return _accuracy(items, "CS")
-
-
-def agnostic_accuracy(items: Sequence[tuple[str, float]]) -> float:
-    """Return the accuracy on culturally agnostic (CA) questions; NaN without any."""
-    return _accuracy(items, "CA")
-
-
-def _accuracy(items: Sequence[tuple[str, float]], label: str) -> float:
-    scores = [acc for found, acc in items if found == label]
-    return sum(scores) / len(scores) if scores else math.nan
+    kind = KINDS.get(doc["cultural_sensitivity_label"])
+    return {"acc": acc} | ({kind: acc} if kind else {})

@@ -30,7 +30,8 @@ def documents(rows: datasets.Dataset) -> datasets.Dataset:
         ``answer_number``.
 
     Raises:
-        ConfigError: If the configuration, which names the language, is not known.
+        ConfigError: If the configuration, which names the language, is not known, or a row lacks
+            its question or its number.
     """
     import datasets
 
@@ -40,6 +41,9 @@ def documents(rows: datasets.Dataset) -> datasets.Dataset:
             f"MGSM: the data set's configuration is {language!r}; expected a language code, which "
             "says how numbers are written (dataset_name of the task's YAML)"
         )
+    for number, row in enumerate(rows):
+        if row["question"] is None or row["answer_number"] is None:
+            raise ConfigError(f"MGSM, {language}, row {number}: no question or no answer_number")
     return datasets.Dataset.from_list(
         [
             {

@@ -56,6 +56,7 @@ SECTIONS: Mapping[str, Mapping[str, int]] = {
 from github.com/Cohere-Labs-Community/m-rewardbench, analysis/plot_utils.py."""
 SECTION = {subset: section for section, subsets in SECTIONS.items() for subset in subsets}
 LETTERS = "AB"
+TEXTS = ("prompt", "chosen", "rejected")
 LogLikelihood = tuple[float, bool]
 
 
@@ -72,15 +73,18 @@ def documents(rows: datasets.Dataset) -> datasets.Dataset:
         figures of one order only.
 
     Raises:
-        ConfigError: If rows come of subsets that belong to no section.
+        ConfigError: If rows come of subsets that belong to no section, or lack a text.
     """
     import datasets
 
-    if unknown := sorted(set(rows["source"]) - SECTION.keys()):
+    if unknown := set(rows["source"]) - SECTION.keys():
         raise ConfigError(
-            f"M-RewardBench: unknown subsets {', '.join(unknown)} in the column 'source'; known: "
-            f"{', '.join(SECTION)}"
+            f"M-RewardBench: unknown subsets {', '.join(sorted(map(str, unknown)))} in the column "
+            f"'source'; known: {', '.join(SECTION)}"
         )
+    for number, row in enumerate(rows):
+        if empty := [name for name in TEXTS if row[name] is None]:
+            raise ConfigError(f"M-RewardBench, row {number}: no {' and no '.join(empty)}")
     items = sorted(zip(_ids(rows), rows, strict=True), key=lambda item: _hash(item[0]))
     return datasets.Dataset.from_list(
         [document for name, row in items for document in _both_orders(name, row)]
