@@ -18,7 +18,7 @@ from polyglot_harness.validation.faults import finding_of
 if TYPE_CHECKING:
     from polyglot_harness.validation import PackReport
 
-_LEFT_OVER = re.compile(r"\{\{|\{%|\{#|\bundefined\b")
+_LEFT_OVER = re.compile(r"(\{\{|\{%|\{#).{0,20}")
 _FORMS = (("chat", "json"), ("chat", "labels"), ("completion", "labels"))
 
 
@@ -121,9 +121,13 @@ def _build(manager: Any, name: str, path: Path) -> Iterator[Finding]:
         yield Finding(path, 0, problem, remedy)
         return
     texts = [context] if isinstance(context, str) else list(context)
-    if left := next((text for text in texts if _LEFT_OVER.search(text)), None):
-        problem = f"task {name!r} leaves Jinja in its request: {left[:80]!r}"
-        yield Finding(path, 0, problem, "mend its template")
+    # a document may be about code or mathematics
+    own = "\n".join(map(str, document.values())) if isinstance(document, Mapping) else ""
+    for left in (found[0] for text in texts for found in _LEFT_OVER.finditer(text)):
+        if left not in own:
+            problem = f"task {name!r} leaves Jinja in its request: {left!r}"
+            yield Finding(path, 0, problem, "mend its template")
+            return
 
 
 def _requests(pack: LanguagePack) -> Iterator[Finding]:
