@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from polyglot_harness.assets import recipes_path, students_path
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record, read_toml
 from polyglot_harness.safety.trust import refuse_remote_code
 from polyglot_harness.spec import Recipe, StudentCard, pairs
-from polyglot_harness.teachers import is_served, without_secrets
+from polyglot_harness.teachers import is_served, refuse_secrets
 
 _WITH_LIKELIHOODS = ("local-completions", "openai-completions", "textsynth", "gguf", "ggml")
 """Model types of servers that tell the log-probabilities of a given text."""
@@ -94,19 +93,5 @@ def _card(data: dict[str, Any], overrides: dict[str, Any], where: str) -> Studen
         data = {**data, "revision": ""}  # another model has other commits
     merged = {**data, "model_args": pairs(args) if isinstance(args, dict) else args, **overrides}
     card = parse_record(StudentCard, merged, where)
-    _refuse_secrets(card, where)
+    refuse_secrets(card.model_args, where)
     return card
-
-
-def _refuse_secrets(card: StudentCard, where: str) -> None:
-    """Keys come from the environment: an argument would end in files, logs and shell histories."""
-    for (key, value), (_, shown) in zip(
-        card.model_args, without_secrets(card.model_args), strict=True
-    ):
-        if value != shown:
-            raise ConfigError(
-                f"{where}: {key!r} looks like a secret; keys come from the environment only: set "
-                "the variable OPENAI_API_KEY (or another one, named by api_key_env=NAME)"
-            )
-        if "@" in urlsplit(str(value) if key == "base_url" else "").netloc:
-            raise ConfigError(f"{where}: 'base_url' holds a user name or password; take it out")

@@ -46,7 +46,7 @@ def load_teacher(name: str) -> TeacherCard:
         if isinstance(data.get(table), dict):
             data[table] = pairs(data[table])
     card = parse_record(TeacherCard, data, str(path))
-    _refuse_secrets(card, str(path))
+    refuse_secrets(card.model_args, str(path))
     return card
 
 
@@ -69,13 +69,16 @@ def teacher_from_flags(
     defaults = {"name": source.rstrip("/").split("/")[-1], "form": "chat"}
     data = {**defaults, **fields, "model": model, "model_args": pairs(args)}
     card = parse_record(TeacherCard, data, f"{flag}_args")
-    _refuse_secrets(card, f"{flag}_args")
+    refuse_secrets(card.model_args, f"{flag}_args")
     return card
 
 
-def _refuse_secrets(card: TeacherCard, where: str) -> None:
-    """Keys come from the environment: an argument would end in files, logs and shell histories."""
-    for name, value in card.model_args:
+def refuse_secrets(args: Pairs, where: str) -> None:
+    """Raise ConfigError if an argument of a model holds a key.
+
+    Keys come from the environment: an argument would end in files, logs and shell histories.
+    """
+    for name, value in args:
         if _SECRET.search(name):
             raise ConfigError(
                 f"{where}: {name!r} looks like a secret; keys come from the environment only: "

@@ -351,7 +351,7 @@ metadata: {version: 1.0}
 
 def test_tasks(mirror, tmp_path):
     """Tasks are built with the mirror's data, which stand in the inputs of the stage."""
-    from polyglot_harness.cli.spec_of import check_data
+    from polyglot_harness.cli.spec_checks import check_data
     from polyglot_harness.lm.index import load_tasks, task_manager
     from polyglot_harness.stages.students import data_identity
 

@@ -57,7 +57,7 @@ def execute(args: argparse.Namespace) -> int:
     """Run the stage for every teacher, language and strategy."""
     from polyglot_harness import stages
     from polyglot_harness.cli.run_folder import remember_generated
-    from polyglot_harness.cli.spec_of import check_teachers
+    from polyglot_harness.cli.spec_checks import check_teachers
     from polyglot_harness.cli.stage import workshop
     from polyglot_harness.executors.local import LocalExecutor
     from polyglot_harness.languages import load_pack

@@ -110,7 +110,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _cells(args: argparse.Namespace, texts: list[str]) -> tuple[Workshop, list[Cell]]:
     from polyglot_harness.cli.measured_data import Wanted, ask_the_hub, cells_of
-    from polyglot_harness.cli.spec_of import check_metric_models, check_teachers
+    from polyglot_harness.cli.spec_checks import check_metric_models, check_teachers
     from polyglot_harness.cli.stage import workshop
 
     ask_the_hub(texts)

@@ -64,7 +64,8 @@ def execute(args: argparse.Namespace) -> int:
     """Run the job; return 4 if a cell failed."""
     args = _with_config(args)
     from polyglot_harness.cli.run_folder import claim, default_folder
-    from polyglot_harness.cli.spec_of import check_models, spec_of, spending_of
+    from polyglot_harness.cli.spec_checks import check_models
+    from polyglot_harness.cli.spec_of import spec_of, spending_of
 
     spec = spec_of(args)
     spending_of(args, spec)
