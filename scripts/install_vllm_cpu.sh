@@ -52,6 +52,6 @@ py-modules = []
 TOML
 pip install --no-deps --no-build-isolation "$work/vllm"
 
-install --editable "$scripts/..[hf,api]" pytest
+install --editable "$scripts/..[hf,api]" hypothesis pytest
 "$venv/bin/python" -c 'from vllm import LLM' >/dev/null
 echo "$venv has vLLM $version for CPUs"
