@@ -155,13 +155,10 @@ def _plot(analyses: tuple[Analysis, ...], folder: Path) -> list[Path]:
 
 
 def _print(analyses: tuple[Analysis, ...], rows: list[Row], checks: dict[str, Any] | None) -> None:
-    from rich.console import Console
-
     from polyglot_harness.analysis.tables import published_table, reading, tables
+    from polyglot_harness.cli.console import table_console
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 140)  # a file or a pipe has no width of its own
+    console = table_console(140)
     if checks:
         console.print(published_table(checks))
     for analysis in analyses:

@@ -53,10 +53,10 @@ def execute(args: argparse.Namespace) -> int:
     """Evaluate and print a table."""
     from dataclasses import replace
 
-    from rich.console import Console
     from rich.table import Table
 
     from polyglot_harness import stages
+    from polyglot_harness.cli.console import table_console
     from polyglot_harness.cli.stage import workshop
     from polyglot_harness.languages import load_pack
     from polyglot_harness.lm.index import task_manager
@@ -88,9 +88,7 @@ def execute(args: argparse.Namespace) -> int:
             _add_rows(table, done.record.measurements)
             if _alike(done.record.measurements):
                 _add_mean(table, pack.code, done.folder)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 120)  # a file or a pipe has no width of its own
+    console = table_console()
     console.print(table)
     for line in [*_notes(measured), *_fixed_shots(measured, shots)]:
         console.print(line, soft_wrap=True, markup=False)

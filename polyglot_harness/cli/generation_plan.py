@@ -16,14 +16,12 @@ DEFAULT_MAX_TOKENS = 256
 
 def show_generation_plan(spec: RunSpec, root: Path, max_cost: float | None) -> None:
     """Print requests, tokens and cost per teacher, language and strategy."""
-    from rich.console import Console
     from rich.table import Table
 
+    from polyglot_harness.cli.console import table_console
     from polyglot_harness.languages import load_pack
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 120)
+    console = table_console()
     table = Table(title="What teachers would be asked for")
     for name in ("teacher", "language", "strategy"):
         table.add_column(name)

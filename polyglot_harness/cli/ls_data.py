@@ -72,9 +72,9 @@ def _tasks(args: argparse.Namespace) -> list[str]:
 
 
 def _print_table(by_name: dict[str, list[Source]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from polyglot_harness.cli.console import table_console
     from polyglot_harness.lm.hub_mirror import mirror
     from polyglot_harness.lm.hub_pins import pin
 
@@ -97,9 +97,7 @@ def _print_table(by_name: dict[str, list[Source]]) -> None:
         )
         table.add_row(*row if where else row[:-1])
         notes += [f"{name}: {known.note}"] if known.note else []
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 120)  # a file or a pipe has no width of its own
+    console = table_console()
     console.print(table)
     for note in notes:
         console.print(note, soft_wrap=True)

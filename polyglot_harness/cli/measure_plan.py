@@ -25,12 +25,11 @@ MODELS: dict[str, Callable[[RunSpec], tuple[str, ...]]] = {
 
 def show_measure_plan(shop: Workshop, cells: Sequence[Cell]) -> None:
     """Print cells, metrics and models; nothing is loaded or written."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 120)
+    from polyglot_harness.cli.console import table_console
+
+    console = table_console()
     table = Table(title=f"What would be measured in {shop.root}")
     for column in ("data", "language", "examples", "source", "state"):
         table.add_column(column, justify="right" if column == "examples" else "left",

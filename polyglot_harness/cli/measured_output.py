@@ -40,11 +40,9 @@ def show(found: Measured, form: str, pages: Sequence[Path]) -> None:
 
 
 def _show_tables(found: Measured, pages: Sequence[Path]) -> None:
-    from rich.console import Console
+    from polyglot_harness.cli.console import table_console
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 120 + 24 * (len(found) - 1))
+    console = table_console(120 + 24 * (len(found) - 1))
     console.print(_one(*found[0]) if len(found) == 1 else _side_by_side(found))
     for _, done in found:
         for name in ("record.json", "values.parquet"):

@@ -12,17 +12,14 @@ if TYPE_CHECKING:
 
 def finish(outcome: Outcome, spec: RunSpec, root: Path) -> int:
     """Write the leaderboard, print the tables; return 4 if a cell failed."""
-    from rich.console import Console
-
+    from polyglot_harness.cli.console import table_console
     from polyglot_harness.leaderboard.files import write_leaderboard
     from polyglot_harness.leaderboard.reading import reading
     from polyglot_harness.leaderboard.render import terminal_tables
     from polyglot_harness.provenance import provenance
     from polyglot_harness.spec import pairs
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 120)  # a file or a pipe has no width of its own
+    console = table_console()
     assert outcome.ranking is not None
     files = write_leaderboard(root, outcome.scores, outcome.ranking, pairs(provenance()))
     for table in terminal_tables(outcome.scores, outcome.ranking):

@@ -56,10 +56,10 @@ def check_models(spec: RunSpec) -> None:
         resolve(name)
     check_metric_models(spec)
     packs = [load_pack(code, spec.include_path) for code in spec.languages]
-    tasks = [task for pack in packs for task in student_tasks(spec, pack)]
-    tasks += [f"polyglot_teach_{pack.code}_{s}" for pack in packs for s in spec.strategies]
-    manager = task_manager(list(dict.fromkeys(tasks)), include_path=spec.include_path)
     tested = [task for pack in packs for task in student_tasks(spec, pack)]
+    taught = [f"polyglot_teach_{pack.code}_{s}" for pack in packs for s in spec.strategies]
+    names = list(dict.fromkeys([*tested, *taught]))
+    manager = task_manager(names, include_path=spec.include_path)
     check_data(manager, tested)
     if spec.num_fewshot:
         from polyglot_harness.lm.evaluate import check_shots

@@ -10,7 +10,7 @@ import yaml
 
 from polyglot_harness.safety.finding import Finding
 from polyglot_harness.safety.templates import template_problems
-from polyglot_harness.safety.yamls import plain
+from polyglot_harness.safety.yamls import every, plain
 
 
 class Place(NamedTuple):
@@ -27,14 +27,8 @@ class Place(NamedTuple):
 
 def texts(place: Place) -> Iterator[Finding]:
     """Check every text below for what Jinja could do with it."""
-    rest = [place.node]
-    while rest:
-        node = rest.pop()
-        if isinstance(node, yaml.MappingNode):
-            rest += [part for pair in node.value for part in pair]
-        elif isinstance(node, yaml.SequenceNode):
-            rest += node.value
-        elif isinstance(node, yaml.ScalarNode):
+    for node in every(place.node):
+        if isinstance(node, yaml.ScalarNode):
             # the text of a block begins in the line after its mark
             block = 0 if node.style in ("|", ">") else -1
             for line, problem in template_problems(node.value):
