@@ -125,11 +125,12 @@ def _anchors(shop: Workshop, pack: LanguagePack) -> Anchors:
 def _evaluate_trained(
     shop: Workshop, name: str, student: StudentCard, trained: Done, pack: LanguagePack
 ) -> Done:
+    weights = stages.trained_folder(trained)
     return stages.evaluate(
         shop,
         f"{student.name}-by-{name}",
-        stages.adapter_args(student, trained.folder / "adapter"),
-        stages.adapter_identity(student, trained),
+        stages.trained_args(student, weights),
+        stages.trained_identity(student, weights),
         pack,
     )
 

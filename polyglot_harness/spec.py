@@ -137,31 +137,95 @@ class StudentCard(Record):
 
 
 class Recipe(Record):
-    """How a student is trained: supervised fine-tuning with LoRA (arXiv 2604.11290, section 4)."""
+    """How a student is trained: supervised fine-tuning, or direct preference optimisation.
+
+    The defaults are those of arXiv 2604.11290, section 4.
+    """
 
     name: str
-    method: Literal["sft"] = "sft"
+    method: Literal["sft", "dpo"] = "sft"
+    """``dpo`` (arXiv 2305.18290) takes pairs of a chosen and a rejected response."""
+    tuning: Literal["lora", "qlora", "full"] = "lora"
+    """What is trained: a LoRA adapter, one on a base of 4 bits, or all weights."""
     lora_r: int = Field(16, ge=1)
     lora_alpha: int = Field(16, ge=1)
     lora_dropout: float = Field(0.0, ge=0, lt=1)
     target_modules: tuple[str, ...] = (
         "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
     )  # fmt: skip
+    """Modules that LoRA adapts; ``all-linear`` for all of them but the head."""
     learning_rate: float = Field(5e-5, gt=0)
     epochs: float = Field(2.0, gt=0)
     batch_size: int = Field(8, ge=1)
     """Effective batch size in examples: `micro_batch_size` times accumulation steps."""
     micro_batch_size: int = Field(1, ge=1)
+    """Examples that are in memory together."""
     max_length: int = Field(16384, ge=8)
     """Tokens of prompt and response; a longer example is left out and counted."""
+    packing: bool = False
+    """Fill each row of a batch with several examples, up to `max_length` tokens."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice in place of keeping them: less memory, a third slower."""
     scheduler: Literal["linear", "cosine", "constant"] = "linear"
-    warmup_steps: int = Field(5, ge=0)
+    warmup_steps: float = Field(5, ge=0)
+    """Below 1 a share of all steps."""
     weight_decay: float = Field(0.001, ge=0)
+    beta: float = Field(0.1, gt=0)
+    """Of ``dpo``: how far the policy may go from where it began (its equation 7)."""
     max_train_samples: int = Field(10_000, ge=1)
     """Training data are sampled down to this, equal per strategy."""
+    held_out: int = Field(0, ge=0)
+    """Examples kept out of training, whose loss is measured before and after it."""
     save_steps: int = Field(500, ge=1)
     """A checkpoint every so many steps; a killed training resumes from the last one."""
     notes: str = ""
+
+
+class TrainingOptions(Record):
+    """How a training is run and kept, beside what decides its numbers."""
+
+    save: Literal["adapter", "merged"] = "adapter"
+    """``merged``: the adapter's weights are added to the base's, and the whole model is saved."""
+    auto_batch: bool = False
+    """Out of memory, halve `Recipe.micro_batch_size` (same effective batch) and go on."""
+    report_to: Literal["none", "trackio", "wandb"] = "none"
+
+
+class Mixture(Record):
+    """How much of a teacher's data stands in an English instruction set (arXiv 2401.01854).
+
+    The size of the English set stays: its examples are *replaced*.
+    """
+
+    kind: Literal["alone", "pinch", "share"] = "alone"
+    """``alone``: the teacher's data of one language; ``pinch``: so many examples in all, split
+    evenly over the languages; ``share``: so many per cent of the set."""
+    amount: float = Field(0, ge=0)
+
+
+class Answer(Record):
+    """A model's response to a prompt."""
+
+    id: str
+    """``<question_id>#<sample>``."""
+    question_id: str
+    language: str
+    prompt: str
+    response: str
+    sample: int = 0
+    finish_reason: Literal["stop", "length", "unknown"]
+
+
+class Preference(Record):
+    """A pair to train on: two responses to a prompt, of which one is better."""
+
+    id: str
+    language: str
+    prompt: str
+    chosen: str
+    rejected: str
+    chosen_reward: float
+    rejected_reward: float
 
 
 class Checks(Record):

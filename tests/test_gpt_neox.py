@@ -24,6 +24,7 @@ from polyglot_harness.lm.load import load_lm
 from polyglot_harness.spec import Example, StudentCard
 from polyglot_harness.students import load_recipe, load_student
 from polyglot_harness.training import sft
+from polyglot_harness.training.outputs import ADAPTER
 
 MIRROR = Path(__file__).parent / "data" / "hub"
 KOBEST = ("boolq", "copa", "hellaswag", "sentineg", "wic")
@@ -124,7 +125,7 @@ def adapter(student: StudentCard, neox: Path, tmp_path_factory: pytest.TempPathF
     counts = trained(student, neox, folder)
     assert counts["examples"] == 8 and counts["steps"] == 4
     assert counts["final_loss"] < counts["first_loss"]
-    return folder / sft.ADAPTER
+    return folder / ADAPTER
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,7 @@ def plain(neox: Path, adapter: Path, tmp_path_factory: pytest.TempPathFactory) -
 def test_numbers_are_those_of_plain_lm_eval(
     who: str, student: StudentCard, adapter: Path, plain: Any, tmp_path: Path
 ) -> None:
-    args = stages.base_args(student) if who == "base" else stages.adapter_args(student, adapter)
+    args = stages.base_args(student) if who == "base" else stages.trained_args(student, adapter)
     lm = load_lm("hf", args, batch_size="8", device="cpu")
     answers = []
     for shots in SHOTS:

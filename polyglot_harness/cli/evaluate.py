@@ -68,8 +68,8 @@ def execute(args: argparse.Namespace) -> int:
     model_args, identity = stages.base_args(student), stages.base_identity(student)
     if args.adapter:
         check_trainable(student)
-        model_args = stages.adapter_args(student, args.adapter)
-        identity += f"+{_weights_sha256(args.adapter)}"
+        model_args = stages.trained_args(student, args.adapter)
+        identity = stages.trained_identity(student, args.adapter)
     table = Table(title=f"{student.name}{' with ' + str(args.adapter) if args.adapter else ''}")
     for column in COLUMNS:
         table.add_column(column, justify="left" if column in COLUMNS[:3] else "right")
@@ -155,13 +155,3 @@ def _fixed_shots(measured: list[Measurement], shots: tuple[int | None, ...]) -> 
     if shots == (None,) or not fixed:
         return []
     return [f"These tasks fix 0 examples, whatever --num_fewshot says: {', '.join(fixed)}"]
-
-
-def _weights_sha256(adapter: Path) -> str:
-    from polyglot_harness.errors import ConfigError
-    from polyglot_harness.store import file_sha256
-
-    weights = adapter / "adapter_model.safetensors"
-    if not weights.is_file():
-        raise ConfigError(f"--adapter {adapter}: no adapter_model.safetensors in it")
-    return file_sha256(weights)

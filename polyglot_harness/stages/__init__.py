@@ -6,8 +6,6 @@ to make it. Where and in which order stages run is the pipeline's matter.
 
 from polyglot_harness.stages.measuring import measure_data
 from polyglot_harness.stages.students import (
-    adapter_args,
-    adapter_identity,
     base_args,
     base_identity,
     data_identity,
@@ -17,6 +15,11 @@ from polyglot_harness.stages.students import (
     student_tasks,
     tasks_digest,
     train,
+    trained_args,
+    trained_folder,
+    trained_identity,
+    training_inputs,
+    weights_sha256,
 )
 from polyglot_harness.stages.teaching import (
     data_files,
@@ -31,8 +34,6 @@ from polyglot_harness.stages.workshop import Done, Workshop
 __all__ = [
     "Done",
     "Workshop",
-    "adapter_args",
-    "adapter_identity",
     "base_args",
     "base_identity",
     "data_files",
@@ -49,4 +50,9 @@ __all__ = [
     "student_tasks",
     "tasks_digest",
     "train",
+    "trained_args",
+    "trained_folder",
+    "trained_identity",
+    "training_inputs",
+    "weights_sha256",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polyglot_harness.assets import PACKAGE
+from polyglot_harness.errors import ConfigError
 from polyglot_harness.files import write_jsonl
 from polyglot_harness.provenance import relevant
 from polyglot_harness.reporting import Progress
@@ -22,25 +23,35 @@ from polyglot_harness.spec import (
     pairs,
 )
 from polyglot_harness.stages.workshop import Done, Workshop, identity
-from polyglot_harness.store import Result, file_sha256, output_sha256
+from polyglot_harness.store import Result, file_sha256
 from polyglot_harness.students import check_trainable, gives_likelihoods
 from polyglot_harness.teachers import is_served, shaping_args
 
 
-def train(shop: Workshop, name: str, student: StudentCard, examples: Sequence[Example]) -> Done:
-    """Train a student on examples.
+def train(
+    shop: Workshop,
+    name: str,
+    student: StudentCard,
+    examples: Sequence[Example],
+    *,
+    recipe: Recipe | None = None,
+    adapter: Path | None = None,
+) -> Done:
+    """Fine-tune a student on examples.
 
     Args:
         shop: The run.
         name: Readable name of teacher and language.
         student: The base model's card.
         examples: Training data, as `training.data.choose` gives them.
+        recipe: In place of the run's.
+        adapter: Folder of an earlier training's adapter, merged before this one begins.
 
     Raises:
         ConfigError: If the student is none that can be trained.
     """
     check_trainable(student)
-    recipe = shop.spec.recipe
+    recipe = recipe or shop.spec.recipe
 
     def work(folder: Path, progress: Progress) -> Result:
         from polyglot_harness.models import resolve
@@ -57,22 +68,35 @@ def train(shop: Workshop, name: str, student: StudentCard, examples: Sequence[Ex
                 pretrained=resolve(student.pretrained),
                 seed=shop.spec.seed,
                 device=shop.spec.device,
+                adapter=adapter,
+                options=shop.options,
                 progress=progress,
             )
         )
 
-    inputs = pairs(
+    inputs = training_inputs(shop, student, recipe, digest(list(examples)), adapter)
+    title = f"train {student.name} on {name}"
+    return shop.run("train", f"{student.name}-on-{name}", inputs, work, title, 0)
+
+
+def training_inputs(
+    shop: Workshop, student: StudentCard, recipe: Recipe, data: str, adapter: Path | None
+) -> Pairs:
+    """Return all that a training's outcome depends on."""
+    started = {"adapter": weights_sha256(adapter)} if adapter else {}
+    kept = {} if shop.options.save == "adapter" else {"save": shop.options.save}
+    return pairs(
         {
-            "data": digest(list(examples)),
+            "data": data,
             "student": student_identity(student),
             "recipe": recipe_identity(recipe).model_dump(),
             "seed": shop.spec.seed,
             "device": shop.spec.device,
             "versions": relevant("torch", "transformers", "trl", "peft"),
+            **started,
+            **kept,
         }
     )
-    title = f"train {student.name} on {name}"
-    return shop.run("train", f"{student.name}-on-{name}", inputs, work, title, 0)
 
 
 def evaluate(
@@ -157,9 +181,37 @@ def base_args(student: StudentCard) -> dict[str, Any]:
     return {**args, "dtype": student.dtype, **revision}
 
 
-def adapter_args(student: StudentCard, adapter: Path) -> dict[str, Any]:
-    """Return lm-eval's arguments for a trained student (its own tokenizer has the template)."""
-    return {**base_args(student), "peft": str(adapter), "tokenizer": str(adapter)}
+def trained_args(student: StudentCard, weights: Path) -> dict[str, Any]:
+    """Return lm-eval's arguments for a trained student (its own tokenizer has the template).
+
+    Args:
+        student: The base model's card.
+        weights: Folder of an adapter, or of a whole model.
+    """
+    if (weights / "adapter_config.json").exists():
+        return {**base_args(student), "peft": str(weights), "tokenizer": str(weights)}
+    args = base_args(student)
+    args.pop("revision", None)  # a commit of the base's repository
+    return {**args, "pretrained": str(weights)}
+
+
+def trained_folder(trained: Done) -> Path:
+    """Return where a training's weights lie: of an adapter, or of a whole model."""
+    adapter, model = trained.folder / "adapter", trained.folder / "model"
+    return adapter if adapter.exists() else model
+
+
+def weights_sha256(folder: Path) -> str:
+    """Return what stands for the weights of an adapter or a model in a digest.
+
+    Raises:
+        ConfigError: If there are none.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ConfigError(f"{folder}: no weights of an adapter or a model (*.safetensors) in it")
+    sums = [file_sha256(file) for file in files]
+    return sums[0] if len(sums) == 1 else digest(sums)
 
 
 def base_identity(student: StudentCard) -> str:
@@ -171,10 +223,9 @@ def base_identity(student: StudentCard) -> str:
     return found if student.model == "hf" else f"{student.model}:{found}:{_shaping(student)}"
 
 
-def adapter_identity(student: StudentCard, trained: Done) -> str:
-    """Return what stands for a trained student in a digest."""
-    weights = output_sha256(trained.record, "adapter/adapter_model.safetensors")
-    return f"{base_identity(student)}+{weights}"
+def trained_identity(student: StudentCard, weights: Path) -> str:
+    """Return what stands for a trained student in a digest: its base, and its weights."""
+    return f"{base_identity(student)}+{weights_sha256(weights)}"
 
 
 def recipe_identity(recipe: Recipe) -> Recipe:

@@ -10,7 +10,7 @@ from polyglot_harness.errors import StageError
 from polyglot_harness.lm.pool import ModelPool
 from polyglot_harness.lm.tally import Spending
 from polyglot_harness.reporting import Reporter
-from polyglot_harness.spec import Pairs, RunSpec, StageRecord
+from polyglot_harness.spec import Pairs, RunSpec, StageRecord, TrainingOptions
 from polyglot_harness.store import Result, complete_record, hold, run_stage, stage_folder
 
 
@@ -36,6 +36,8 @@ class Workshop:
     """Raise StageError for a stage that is not finished, instead of doing it."""
     spending: Spending = field(default_factory=Spending)
     """What teachers have cost, in this run and before."""
+    options: TrainingOptions = TrainingOptions()
+    """How trainings are run and kept."""
     contamination: dict[str, Any] = field(default_factory=dict)
     """N-grams of the student tasks, by language."""
 
