@@ -198,9 +198,13 @@ class Mixture(Record):
     """
 
     kind: Literal["alone", "pinch", "share"] = "alone"
-    """``alone``: the teacher's data of one language; ``pinch``: so many examples in all, split
-    evenly over the languages; ``share``: so many per cent of the set."""
+    """``alone``: the teacher's data of one language, without English; ``pinch``: so many examples
+    in all, split evenly over the languages; ``share``: so many per cent of the set."""
     amount: float = Field(0, ge=0)
+
+    def __str__(self) -> str:
+        """Return it as the command line takes it, e.g. ``pinch:40``."""
+        return self.kind if self.kind == "alone" else f"{self.kind}:{self.amount:g}"
 
 
 class Answer(Record):
@@ -268,6 +272,14 @@ class RunSpec(Record):
     reference: str
     """``gold`` or a model, as in `StudentCard.reference`."""
     recipe: Recipe
+    mixtures: tuple[Mixture, ...] = (Mixture(),)
+    """What students are trained on: ``alone``, or one student of all languages and English."""
+    english: tuple[str, ...] = ()
+    """Data of the English instruction set of mixtures, as `data_sources.examples` reads them."""
+    mix_budget: int | None = Field(None, ge=1)
+    """Examples of a mixture; None for all the English ones, at most `Recipe.max_train_samples`."""
+    also_evaluate: tuple[str, ...] = ()
+    """Further languages in which students of mixtures are evaluated: English, unseen ones."""
     tasks: tuple[str, ...] = ()
     """Student tasks in place of the student's or the packs' own; ``{lang}`` stands for the code."""
     eval_limit: int | None = Field(None, ge=1)

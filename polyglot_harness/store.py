@@ -190,14 +190,6 @@ def verify_output(folder: Path, record: StageRecord, name: str) -> Path:
     return path
 
 
-def output_sha256(record: StageRecord, name: str) -> str:
-    """Return the digest of an output file, from the record."""
-    try:
-        return str(dict(record.outputs)[name])
-    except KeyError:
-        raise StageError(f"{record.stage} {record.key}: no output {name}") from None
-
-
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file, in hex."""
     with path.open("rb") as file:

@@ -23,7 +23,6 @@ from polyglot_harness.store import (
     complete_record,
     disk_errors,
     file_sha256,
-    output_sha256,
     read_record,
     run_stage,
     stage_folder,
@@ -224,7 +223,7 @@ def test_an_output_that_was_cut_is_noticed(tmp_path: Path) -> None:
     folder, record, _ = run_stage(tmp_path, "s", "k", INPUTS, Work("line 1\nline 2\n"))
     path = folder / "sub" / "out.txt"
     assert verify_output(folder, record, "sub/out.txt") == path
-    assert output_sha256(record, "sub/out.txt") == file_sha256(path)
+    assert dict(record.outputs)["sub/out.txt"] == file_sha256(path)
     with path.open("r+b") as file:
         file.truncate(7)
     with pytest.raises(StoreError) as caught:
@@ -240,8 +239,6 @@ def test_an_output_that_was_cut_is_noticed(tmp_path: Path) -> None:
 
 def test_an_output_that_no_stage_wrote(tmp_path: Path) -> None:
     folder, record, _ = run_stage(tmp_path, "s", "k", INPUTS, Work())
-    with pytest.raises(StageError, match=r"^s k: no output x\.txt$"):
-        output_sha256(record, "x.txt")
     (folder / "x.txt").write_text("x", encoding="utf-8")
     with pytest.raises(StoreError):
         verify_output(folder, record, "x.txt")

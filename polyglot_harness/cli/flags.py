@@ -125,6 +125,33 @@ def recipe_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def mixture_flags(parser: argparse.ArgumentParser) -> None:
+    """What part of a student's data is a teacher's, beside English."""
+    group = parser.add_argument_group("mixtures with English (arXiv 2401.01854)")
+    group.add_argument(
+        "--mixture", nargs="+", action=Names, metavar="MIXTURE", default=("alone",),
+        help="alone: a student a language, of the teacher's data (default); pinch:40: one student "
+        "of all languages, on English data in which 40 examples are replaced by the teacher's; "
+        "share:10: 10 per cent; pinch:0: English alone, to compare with. Several make a dimension "
+        "of the grid",
+    )  # fmt: skip
+    group.add_argument(
+        "--english", nargs="+", metavar="DATA", default=(),
+        help="the English instruction set: files, folders of `generate`, data sets of the hub, or "
+        "gold:en for the pack's own",
+    )  # fmt: skip
+    group.add_argument(
+        "--mix_budget", type=positive, default=None, metavar="N",
+        help="examples of a mixture, English and others (default: all English ones, at most the "
+        "recipe's max_train_samples)",
+    )  # fmt: skip
+    group.add_argument(
+        "--also_evaluate", nargs="+", action=Names, metavar="CODE", default=None,
+        help="further languages that students of mixtures are evaluated in, e.g. en,ja (default: "
+        "en)",
+    )  # fmt: skip
+
+
 def tasks_flag(parser: argparse._ActionsContainer) -> None:
     """Which tasks students are evaluated on, and which teachers' data must not contain."""
     parser.add_argument(

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from polyglot_harness.pipeline import Outcome
     from polyglot_harness.spec import RunSpec
 
@@ -13,20 +15,15 @@ if TYPE_CHECKING:
 def finish(outcome: Outcome, spec: RunSpec, root: Path) -> int:
     """Write the leaderboard, print the tables; return 4 if a cell failed."""
     from polyglot_harness.cli.console import table_console
-    from polyglot_harness.leaderboard.files import write_leaderboard
-    from polyglot_harness.leaderboard.reading import reading
-    from polyglot_harness.leaderboard.render import terminal_tables
-    from polyglot_harness.provenance import provenance
-    from polyglot_harness.spec import pairs
 
     console = table_console()
-    assert outcome.ranking is not None
-    files = write_leaderboard(root, outcome.scores, outcome.ranking, pairs(provenance()))
-    for table in terminal_tables(outcome.scores, outcome.ranking):
-        console.print(table)
-        console.print()
-    console.print(reading(outcome.scores, outcome.ranking), soft_wrap=True)
-    console.print()
+    first, *others = outcome.boards
+    files = _board(outcome, first, root, console, several=bool(others or outcome.mixtures))
+    for name in others:
+        folder = root / "mixtures" / name.replace(":", "-")
+        files += _board(outcome, name, folder, console, several=True)
+    if outcome.mixtures:
+        files += _mixtures(outcome, root, console)
     console.print(f"Ranking:   {', '.join(str(path) for path in files)}", soft_wrap=True)
     console.print(f"Data:      {root}/generate/*/examples.jsonl (rejected: rejections.jsonl)")
     console.print(f"Students:  {root}/train/*/adapter, item scores {root}/evaluate/*/items.jsonl")
@@ -36,7 +33,46 @@ def finish(outcome: Outcome, spec: RunSpec, root: Path) -> int:
         console.print("Next: mend the cause and give the same command again; the rest is kept.")
         return 4
     console.print(
-        f"Next: read {files[1].name}, look at the examples, then raise --limit or add a teacher "
-        "with --update; finished work is kept."
+        f"Next: read {root / 'LEADERBOARD.md'}, look at the examples, then raise --limit or add a "
+        "teacher with --update; finished work is kept.",
+        soft_wrap=True,
     )
     return 0
+
+
+def _board(
+    outcome: Outcome, name: str, folder: Path, console: Console, *, several: bool
+) -> list[Path]:
+    """Print and write the ranking of one mixture."""
+    from polyglot_harness.leaderboard.files import write_leaderboard
+    from polyglot_harness.leaderboard.reading import reading
+    from polyglot_harness.leaderboard.render import terminal_tables
+    from polyglot_harness.provenance import provenance
+    from polyglot_harness.spec import pairs
+
+    scores, ranking = outcome.boards[name].scores, outcome.boards[name].ranking
+    files = write_leaderboard(folder, scores, ranking, pairs(provenance()))
+    if several:
+        console.rule(f"mixture {name}")
+    for table in terminal_tables(scores, ranking):
+        console.print(table)
+        console.print()
+    console.print(reading(scores, ranking), soft_wrap=True)
+    console.print()
+    return list(files)
+
+
+def _mixtures(outcome: Outcome, root: Path, console: Console) -> list[Path]:
+    """Print and write what mixtures do to English and to other languages."""
+    from polyglot_harness.leaderboard.mixtures import (
+        mixture_reading,
+        mixture_table,
+        write_mixtures,
+    )
+
+    console.rule("languages mixed in, unseen languages, English")
+    console.print(mixture_table(outcome.mixtures))
+    console.print()
+    console.print(mixture_reading(outcome.mixtures), soft_wrap=True, markup=False)
+    console.print()
+    return write_mixtures(root, outcome.mixtures)

@@ -19,6 +19,10 @@ examples:
   polyglot-harness run --teacher vllm --teacher_args pretrained=org/model,dtype=bfloat16 \\
       --languages cs --limit 3500 --recipe paper --student_args pretrained=org/base
 
+  # does a pinch of a teacher's data help in de and cs, and does English hold?
+  polyglot-harness run --teacher smollm2-135m-instruct --languages de,cs --english gold:en \
+      --mixture pinch:0,pinch:40 --also_evaluate en,es --output_path runs/pinch
+
   # what would be done, and what is done already
   polyglot-harness run --config examples/demo.yaml --dry_run
 
@@ -48,6 +52,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "(default: as the student's card says)",
     )  # fmt: skip
     flags.recipe_flags(parser)
+    flags.mixture_flags(parser)
     flags.evaluation_flags(parser)
     flags.metric_flags(parser)
     flags.alpha_flag(parser)

@@ -47,17 +47,20 @@ def check_models(spec: RunSpec) -> None:
         ConfigError: If a path does not exist, or a model type or a task is unknown.
     """
     from polyglot_harness.lm.index import task_manager
+    from polyglot_harness.mixtures import english_set, languages_tested
     from polyglot_harness.models import resolve
     from polyglot_harness.stages import student_tasks
 
+    english_set(spec)
     check_teachers(spec)
     needed = [spec.student.pretrained, *([] if spec.reference == "gold" else [spec.reference])]
     for name in needed:
         resolve(name)
     check_metric_models(spec)
-    packs = [load_pack(code, spec.include_path) for code in spec.languages]
+    codes = languages_tested(spec)
+    packs = [load_pack(code, spec.include_path) for code in codes]
     tested = [task for pack in packs for task in student_tasks(spec, pack)]
-    taught = [f"polyglot_teach_{pack.code}_{s}" for pack in packs for s in spec.strategies]
+    taught = [f"polyglot_teach_{code}_{s}" for code in spec.languages for s in spec.strategies]
     names = list(dict.fromkeys([*tested, *taught]))
     manager = task_manager(names, include_path=spec.include_path)
     check_data(manager, tested)

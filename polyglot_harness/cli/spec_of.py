@@ -21,6 +21,7 @@ from polyglot_harness.intrinsic import NEEDED, check_metrics
 from polyglot_harness.languages import load_pack, pack_folders
 from polyglot_harness.lm.hub_mirror import use_mirror
 from polyglot_harness.lm.tally import Spending
+from polyglot_harness.scoring.mixtures import ENGLISH
 from polyglot_harness.spec import (
     STRATEGIES,
     Checks,
@@ -88,6 +89,7 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         student=student,
         reference=reference,
         recipe=load_recipe(given.get("recipe", "demo"), given.get("recipe_args")),
+        **_mixtures(given, languages),
         tasks=given.get("tasks", ()),
         eval_limit=given.get("eval_limit"),
         num_fewshot=given.get("num_fewshot"),
@@ -115,6 +117,43 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         checks=parse_record(Checks, given.get("checks") or {}, "--checks"),
         alpha=given.get("alpha", 0.5),
     )
+
+
+def _mixtures(given: dict[str, Any], languages: tuple[str, ...]) -> dict[str, Any]:
+    """Check the flags of mixtures, and read the English set.
+
+    Raises:
+        ConfigError: If a mixture, language or the English set is unknown, or one is missing.
+    """
+    texts = given.get("mixture", ("alone",))
+    english = tuple(given.get("english", ()))
+    also = given.get("also_evaluate")
+    if texts == ("alone",):
+        for flag in ("english", "mix_budget", "also_evaluate"):
+            if given.get(flag):
+                raise ConfigError(f"--{flag} goes with --mixture, e.g. --mixture pinch:0,pinch:40")
+        return {}
+    from polyglot_harness.training.mixing import parse_mixture
+
+    mixtures = tuple(parse_mixture(text) for text in texts)
+    if not any(mixture.kind == "alone" or mixture.amount for mixture in mixtures):
+        raise ConfigError("--mixture: English alone compares no teachers; add e.g. pinch:40")
+    if not english:
+        raise ConfigError("--mixture needs --english DATA, e.g. gold:en or a file of examples")
+    if ENGLISH in languages:
+        raise ConfigError(
+            "--languages: en is the language of the set that others are mixed into; name it in "
+            "--also_evaluate"
+        )
+    also = (ENGLISH,) if also is None else tuple(also)
+    for code in also:
+        load_pack(code, given.get("include_path"))
+    return {
+        "mixtures": mixtures,
+        "english": english,
+        "mix_budget": given.get("mix_budget"),
+        "also_evaluate": also,
+    }
 
 
 def _given(

@@ -54,9 +54,9 @@ def terminal_tables(
     """Return tables by teacher and, for data and students, by cell; they fit 80 columns."""
     cells = cell_grid(scores, ranking)
     return (
-        _table(_without(teacher_grid(ranking), {"Langs", "z"})),
-        _table(_without(cells, STUDENT_COLUMNS, "Data")),
-        _table(
+        terminal_table(_without(teacher_grid(ranking), {"Langs", "z"})),
+        terminal_table(_without(cells, STUDENT_COLUMNS, "Data")),
+        terminal_table(
             _without(cells, DATA_COLUMNS, "Students"),
             f"Raw and Gain in points, ± one standard error; {FLAG_KEY}",
         ),
@@ -75,7 +75,8 @@ def _without(grid: Grid, headers: set[str], title: str = "") -> Grid:
     )
 
 
-def _table(grid: Grid, caption: str = "") -> Table:
+def terminal_table(grid: Grid, caption: str = "") -> Table:
+    """Return a table for the terminal."""
     table = Table(
         title=Text(grid.title, style="bold"),
         title_justify="left",
@@ -116,7 +117,7 @@ def markdown(scores: Sequence[PolyglotScore], ranking: Ranking) -> str:
     parts = [
         "# Polyglot leaderboard",
         reading(scores, ranking),
-        *(f"## {_escape(grid.title)}\n\n{_markdown_table(grid)}" for grid in grids),
+        *(f"## {_escape(grid.title)}\n\n{markdown_table(grid)}" for grid in grids),
         "## Legend\n\n" + "\n".join(f"- {line}" for line in LEGEND),
         "## Signatures\n\n"
         + "\n".join(f"- {lang}: `{text}`; z over `{pool}`" for lang, pool, text in conditions),
@@ -124,7 +125,8 @@ def markdown(scores: Sequence[PolyglotScore], ranking: Ranking) -> str:
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
 
-def _markdown_table(grid: Grid) -> str:
+def markdown_table(grid: Grid) -> str:
+    """Return a table in Markdown."""
     rule = tuple(":--" if left else "--:" for left in grid.left)
     rows = (grid.headers, rule, *grid.rows)
     return "\n".join(f"| {' | '.join(_escape(cell) for cell in row)} |" for row in rows)

@@ -21,7 +21,7 @@ MISSING = "—"
 FLAG_LETTERS = {"anchor_inverted": "I", "anchor_weak": "W", "small_pool": "S"}
 MISSING_LETTER = "M"
 FLAG_KEY = "I anchor inverted, W anchor weak, S small pool, M something is missing"
-R = TypeVar("R", TeacherRow, PolyglotScore)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Grid:
 def teacher_grid(ranking: Ranking) -> Grid:
     """Return the table by teacher, best first."""
     means = f"means over {', '.join(ranking.languages) or 'no language'}; ranked {ranking.reason}"
-    return _grid(f"Teachers ({means})", _TEACHER_COLUMNS, ranking.rows)
+    return grid_of(f"Teachers ({means})", _TEACHER_COLUMNS, ranking.rows)
 
 
 def cell_grid(scores: Sequence[PolyglotScore], ranking: Ranking) -> Grid:
     """Return the table by cell: language by language, teachers in their ranking."""
     place = {row.teacher: i for i, row in enumerate(ranking.rows)}
     rows = sorted(scores, key=lambda s: (s.language, place.get(s.teacher, len(place)), s.teacher))
-    return _grid("Cells", _CELL_COLUMNS, rows)
+    return grid_of("Cells", _CELL_COLUMNS, rows)
 
 
 def anchor_grid(scores: Sequence[PolyglotScore]) -> Grid:
@@ -64,10 +64,11 @@ def anchor_grid(scores: Sequence[PolyglotScore]) -> Grid:
         max((s for s in scores if s.language == language), key=lambda s: s.n_items)
         for language in languages
     ]
-    return _grid("Anchors", _ANCHOR_COLUMNS, rows)
+    return grid_of("Anchors", _ANCHOR_COLUMNS, rows)
 
 
-def _grid(title: str, columns: Sequence[Column[R]], rows: Sequence[R]) -> Grid:
+def grid_of(title: str, columns: Sequence[Column[R]], rows: Sequence[R]) -> Grid:
+    """Return the table of rows."""
     return Grid(
         title=title,
         headers=tuple(c.header for c in columns),
