@@ -10,7 +10,7 @@ from polyglot_harness.assets import tasks_path
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record, read_jsonl, read_toml
 from polyglot_harness.safety import require_safe
-from polyglot_harness.spec import LanguagePack, Record, Seed, digest
+from polyglot_harness.spec import STRATEGIES, LanguagePack, Record, Seed, Strategy, digest
 
 PACK_FILE = "pack.toml"
 SEED_FILE = "seeds.jsonl"
@@ -100,9 +100,39 @@ def _load(folder: Path) -> LanguagePack:
     return pack
 
 
+def target_codes(include_path: str | None = None) -> tuple[str, ...]:
+    """Return the codes of the languages that a run covers if it names none, sorted.
+
+    Args:
+        include_path: As in `pack_folders`.
+    """
+    folders = pack_folders(include_path)
+    return tuple(code for code in sorted(folders) if _load(folders[code]).role == "target")
+
+
+def strategies_of(pack: LanguagePack) -> tuple[Strategy, ...]:
+    """Return the strategies that there are in a language: none translates a pivot into itself."""
+    return tuple(s for s in STRATEGIES if s != "translate" or pack.role != "pivot")
+
+
+def check_strategy(pack: LanguagePack, strategy: str) -> None:
+    """Raise ConfigError if a strategy is unknown, or makes no sense in a language."""
+    if strategy not in STRATEGIES:
+        raise unknown_name("strategy", strategy, STRATEGIES)
+    if strategy not in (valid := strategies_of(pack)):
+        raise ConfigError(
+            f"strategy {strategy!r} makes nothing in {pack.name} ({pack.code!r}), which is what "
+            f"prompts are translated from; valid: {', '.join(valid)}"
+        )
+
+
 def pack_digest(pack: LanguagePack) -> str:
-    """Digest of what the pack says, wherever it lies."""
-    return digest(pack.model_copy(update={"folder": ""}))
+    """Digest of what the pack says, wherever it lies.
+
+    Its role is left out: it decides which languages are run, nothing that is made of one.
+    """
+    said = pack.model_dump(mode="json", exclude={"role"})
+    return digest({**said, "folder": ""})
 
 
 def templates_digest(pack: LanguagePack) -> str:

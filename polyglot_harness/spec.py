@@ -74,6 +74,9 @@ class LanguagePack(Record):
     length_unit: Literal["words", "characters"]
     """What `length` counts: characters where the script has no spaces between words."""
     version: str
+    role: Literal["target", "pivot"] = "target"
+    """A ``target`` is among the languages of a run that names none. A ``pivot`` is not: targets are
+    mixed into it, students are measured in it, and prompts are translated from it."""
     labels: Labels
     student_tasks: tuple[str, ...]
     """lm-eval tasks or groups that evaluate a student of this language."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from polyglot_harness.assets import recipes_path, students_path
+from polyglot_harness.assets import PACKAGE, recipes_path, students_path
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record, read_toml
 from polyglot_harness.safety.trust import refuse_remote_code
@@ -14,6 +14,7 @@ from polyglot_harness.teachers import is_served, refuse_secrets
 
 _WITH_LIKELIHOODS = ("local-completions", "openai-completions", "textsynth", "gguf", "ggml")
 """Model types of servers that tell the log-probabilities of a given text."""
+_TEMPLATES = PACKAGE / "data" / "chat_templates"
 
 
 def student_names() -> list[str]:
@@ -24,6 +25,29 @@ def student_names() -> list[str]:
 def recipe_names() -> list[str]:
     """Return the names of all recipes."""
     return sorted(path.stem for path in recipes_path().glob("*.toml"))
+
+
+def chat_template_names() -> list[str]:
+    """Return the names of the chat templates that a card may name."""
+    return sorted(path.stem for path in _TEMPLATES.glob("*.jinja"))
+
+
+def chat_template(text: str) -> str:
+    """Return the Jinja text that a card's `chat_template` stands for.
+
+    Args:
+        text: A template, or the name of one; "" for the tokenizer's own. What has no ``{`` in it
+            is a name: it would say nothing as a template.
+
+    Raises:
+        ConfigError: If there is no template of that name.
+    """
+    if not text or "{" in text:
+        return text
+    path = _TEMPLATES / f"{text}.jinja"
+    if text not in chat_template_names():
+        raise unknown_name("chat template", text, chat_template_names())
+    return path.read_text(encoding="utf-8").removesuffix("\n")
 
 
 def load_student(name: str | None, overrides: dict[str, Any] | None = None) -> StudentCard:
@@ -79,7 +103,10 @@ def load_recipe(name: str, overrides: dict[str, Any] | None = None) -> Recipe:
     path = Path(name) if name.endswith(".toml") else recipes_path() / f"{name}.toml"
     if not path.is_file():
         raise unknown_name("recipe", name, recipe_names())
-    return parse_record(Recipe, {**read_toml(path), **(overrides or {})}, str(path))
+    data = {**read_toml(path), **(overrides or {})}
+    for field in data.keys() - Recipe.model_fields.keys():
+        raise ConfigError(f"{path}: {unknown_name('field', field, Recipe.model_fields)}")
+    return parse_record(Recipe, data, str(path))
 
 
 def _card(data: dict[str, Any], overrides: dict[str, Any], where: str) -> StudentCard:
@@ -94,4 +121,4 @@ def _card(data: dict[str, Any], overrides: dict[str, Any], where: str) -> Studen
     merged = {**data, "model_args": pairs(args) if isinstance(args, dict) else args, **overrides}
     card = parse_record(StudentCard, merged, where)
     refuse_secrets(card.model_args, where)
-    return card
+    return card.model_copy(update={"chat_template": chat_template(card.chat_template)})

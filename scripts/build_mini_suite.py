@@ -21,7 +21,7 @@ from mini_suite.items import Draft, Item, finish
 from mini_suite.notice import render_notice
 from mini_suite.text import load_sentences
 
-LANGUAGES = ("ar", "cs", "de", "es", "id", "ja", "ko", "tl")
+LANGUAGES = ("ar", "cs", "de", "en", "es", "id", "ja", "ko", "tl")
 SEED = 20261123
 LIMIT = 240
 

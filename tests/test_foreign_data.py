@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 from collections.abc import Callable
 from itertools import islice
@@ -164,6 +166,14 @@ def lines(rows: list[dict[str, Any]]) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
+def spreadsheet(rows: list[dict[str, Any]], delimiter: str = ",") -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
 def write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(pa.Table.from_pylist(rows), path, row_group_size=2)
@@ -224,6 +234,9 @@ KINDS: dict[str, Callable[[Path], Table]] = {
     "json lines in .json": in_file("x.json", lines(ROWS)),
     "array": in_file("x.json", b"\n " + json.dumps(ROWS, indent=2).encode()),
     "gzipped array": in_file("x.json.gz", gzip.compress(json.dumps(ROWS).encode())),
+    "csv": in_file("x.csv", spreadsheet(ROWS)),
+    "semicolons and a byte order mark": in_file("x.csv", b"\xef\xbb\xbf" + spreadsheet(ROWS, ";")),
+    "gzipped tsv": in_file("x.tsv.gz", gzip.compress(spreadsheet(ROWS, "\t"))),
     "parquet": in_parquet,
     "two files": in_two_files,
     "save_to_disk": saved,

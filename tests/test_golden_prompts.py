@@ -15,7 +15,7 @@ from sacrebleu.tokenizers import tokenizer_spm
 from sacrebleu.tokenizers.tokenizer_spm import SPM_MODELS
 
 from polyglot_harness.language_id import identify
-from polyglot_harness.languages import pack_folders
+from polyglot_harness.languages import pack_folders, target_codes
 from polyglot_harness.lm.evaluate import evaluate
 from polyglot_harness.lm.hub_data import hub_data
 from polyglot_harness.lm.index import pack_names, task_configs, task_manager
@@ -147,7 +147,7 @@ class Brief(LM):  # type: ignore[misc]
         raise NotImplementedError
 
 
-@languages
+@pytest.mark.parametrize("language", target_codes())
 @pytest.mark.usefixtures("script")
 def test_all_tasks_of_the_wider_group_are_measured(language: str, tmp_path: Path) -> None:
     group = [f"polyglot_wider_{language}"]

@@ -16,8 +16,8 @@ import pytest
 from polyglot_harness.lm import mini
 
 ROOT = Path(__file__).resolve().parent.parent
-LANGUAGES = ("ar", "cs", "de", "es", "id", "ja", "ko", "tl")
-LACKS = {"tl": ("agreement", "capitals")}
+LANGUAGES = ("ar", "cs", "de", "en", "es", "id", "ja", "ko", "tl")
+LACKS = {"en": ("word_translation",), "tl": ("agreement", "capitals")}
 """Why: docs/mini-suite.md."""
 PAIRS = ("word_order", "agreement")
 SHOT_TASKS = ("word_translation", "capitals")
@@ -34,6 +34,7 @@ COUNTS = {
     "ar": (240, 240, 145, 240, 117),
     "cs": (100, 106, 171, 240, 116),
     "de": (240, 172, 240, 213, 116),
+    "en": (240, 240, 208, 0, 116),
     "es": (240, 240, 240, 229, 118),
     "id": (158, 199, 79, 240, 117),
     "ja": (133, 240, 195, 174, 117),
@@ -359,6 +360,10 @@ ORDER = [
     ("de", "Das Wort steht in der Antwort.", ["Das Wort steht der in Antwort."]),
     # a bare preposition could be read as a verb particle, so nothing is swapped
     ("de", "Wählen Sie aus Listen.", []),
+    ("en", "The list is on the page.", ["The list is the on page.", "The list is on page the."]),
+    ("en", "It can be shown.", ["It be can shown."]),
+    # "look this in up" and the like could be read with a pronoun
+    ("en", "Look for it in this page.", []),
     ("es", "Mire en la página.", ["Mire la en página."]),
     # "no puede" and "puede no" are both Spanish
     ("es", "El usuario no puede entrar.", []),
@@ -389,6 +394,9 @@ ORDER = [
 AGREEMENT = [
     ("de", "Diese Seite ist gesperrt.", "Diese Seite bin gesperrt."),
     ("de", "Wählen Sie eine Seite.", "Wählen Sie ein Seite."),
+    ("en", "This page has no title.", "This page have no title."),
+    ("en", "Your edits were saved.", "Your edits were save."),
+    ("en", "Select these pages.", "Select these page."),
     ("es", "La página debe existir.", "La página deben existir."),
     ("cs", "Heslo bylo změněno.", "Heslo byl změněno."),
     ("id", "Anda harus memilih halaman.", "Anda harus dipilih halaman."),
@@ -403,6 +411,22 @@ AGREEMENT = [
 def test_word_order_rules(rules: Any, language: str, text: str, expected: list[str]) -> None:
     (rule,) = rules.word_order(language)
     assert list(rule(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # either number: a relative clause, a choice, a quantity, a mood
+        "Show the things that are new here.",
+        "One thing or two things are missing here.",
+        "A couple of things are missing here.",
+        "Ask if it were possible to do so.",
+        # commands and questions come first
+        "Have a look at it.",
+    ],
+)
+def test_english_verbs_whose_number_is_open_stay(rules: Any, text: str) -> None:
+    assert [wrong for rule in rules.agreement("en") for wrong in rule(text)] == []
 
 
 @pytest.mark.parametrize(("language", "text", "expected"), AGREEMENT)

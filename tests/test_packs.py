@@ -17,16 +17,23 @@ from polyglot_harness.assets import tasks_path
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.files import jsonl_rows, read_jsonl, read_toml
 from polyglot_harness.language_id import CANDIDATES, identify
-from polyglot_harness.languages import english_prompts, load_pack, pack_digest, pack_folders
+from polyglot_harness.languages import (
+    english_prompts,
+    load_pack,
+    pack_digest,
+    pack_folders,
+    strategies_of,
+)
 from polyglot_harness.lm.index import load_tasks, task_manager
 from polyglot_harness.lm.tasks import process_results
 from polyglot_harness.spec import CATEGORIES, STRATEGIES, Recipe, Seed
 
-LANGUAGES = ("ar", "cs", "de", "es", "id", "ja", "ko", "tl")
+LANGUAGES = ("ar", "cs", "de", "en", "es", "id", "ja", "ko", "tl")
 IDENTITY = {
     "ar": ("ara", "Arabic", "Arab", "rtl", "words"),
     "cs": ("ces", "Czech", "Latn", "ltr", "words"),
     "de": ("deu", "German", "Latn", "ltr", "words"),
+    "en": ("eng", "English", "Latn", "ltr", "words"),
     "es": ("spa", "Spanish", "Latn", "ltr", "words"),
     "id": ("ind", "Indonesian", "Latn", "ltr", "words"),
     "ja": ("jpn", "Japanese", "Jpan", "ltr", "characters"),
@@ -60,6 +67,7 @@ def test_a_pack_says_what_its_language_is(language: str) -> None:
     assert (pack.iso639_3, pack.name, pack.script) == (iso, name, script)
     assert (pack.direction, pack.length_unit) == (direction, unit)
     assert pack.student_tasks == (f"polyglot_mini_{language}",)
+    assert pack.role == ("pivot" if language == "en" else "target")
     assert pack.labels.prompt != pack.labels.response
     assert all(source.name and source.licence for source in pack.sources)
 
@@ -145,14 +153,17 @@ def test_the_groups_hold_their_tasks(language: str) -> None:
     groups = [f"polyglot_teach_{language}", f"polyglot_mini_{language}"]
     refine = f"{groups[0]}_refine"  # is asked for by its own name
     members = load_tasks(task_manager(groups), groups)["tasks"]
+    strategies = strategies_of(load_pack(language))
+    assert strategies == tuple(s for s in STRATEGIES if (language, s) != ("en", "translate"))
     assert set(members) & {f"{groups[0]}_{s}" for s in STRATEGIES} == {
-        f"{groups[0]}_{s}" for s in ("generate", "translate", "respond")
+        f"{groups[0]}_{s}" for s in strategies if s != "refine"
     }
     loaded = load_tasks(task_manager([*groups, refine]), [*groups, refine])
     folder = TASKS / language
     files = [path.stem for group in groups for path in folder.glob(f"{group}*.yaml")]
     assert sorted([*loaded["tasks"], *groups]) == sorted(files)
-    for strategy in STRATEGIES:
+    seeds = 130 if language == "en" else 66
+    for strategy in strategies:
         task = loaded["tasks"][f"{groups[0]}_{strategy}"]
         assert task.OUTPUT_TYPE == "generate_until"
         # left out, `until` would cut replies at the first blank line
@@ -163,7 +174,8 @@ def test_the_groups_hold_their_tasks(language: str) -> None:
             "top_p": 0.9,
             "max_gen_toks": 256,
         }
-        assert len(task.test_docs()) == (len(english_prompts()) if strategy == "translate" else 66)
+        wanted = len(english_prompts()) if strategy == "translate" else seeds
+        assert len(task.test_docs()) == wanted
 
 
 def docs_of(name: str, metadata: dict[str, Any]) -> list[dict[str, Any]]:
@@ -311,7 +323,7 @@ def test_recipes() -> None:
     ("load", "message"),
     [
         (lambda: load_pack("dee"), "unknown language 'dee' (did you mean 'de'?); valid: "),
-        (lambda: load_pack("xx"), "unknown language 'xx'; valid: ar, cs, de, es, id, ja, ko, tl"),
+        (lambda: load_pack("xx"), "unknown language 'xx'; valid: ar, cs, de, en, es, id, ja, "),
         (
             lambda: teachers.load_teacher("gemma-3"),
             "unknown teacher 'gemma-3' (did you mean 'gemma-3-270m'?); valid: ",

@@ -23,8 +23,8 @@ MIRROR = Path(__file__).parent / "data" / "hub"
 MMLU, MGSM, REWARD = "polyglot_global_mmlu_lite", "polyglot_mgsm", "polyglot_m_rewardbench"
 SUITE = {
     "ar": (MMLU, REWARD), "cs": (MMLU, REWARD), "de": (MMLU, MGSM, REWARD),
-    "es": (MMLU, MGSM, REWARD), "id": (MMLU, REWARD), "ja": (MMLU, MGSM, REWARD),
-    "ko": (MMLU, REWARD), "tl": (MMLU,),
+    "en": (MMLU, MGSM), "es": (MMLU, MGSM, REWARD), "id": (MMLU, REWARD),
+    "ja": (MMLU, MGSM, REWARD), "ko": (MMLU, REWARD), "tl": (MMLU,),
 }  # fmt: skip
 
 
@@ -159,13 +159,13 @@ def test_shots_are_the_first_and_show_the_number_alone():
     assert task.fewshot_context(document, 5).count("\nRespuesta:") == 6
 
 
-@pytest.mark.parametrize(("language", "blank"), [("de", ""), ("es", ""), ("ja", " ")])
+@pytest.mark.parametrize(("language", "blank"), [("de", ""), ("en", ""), ("es", ""), ("ja", " ")])
 def test_mgsm_asks_as_lm_eval_does(language, blank):
     """But for a blank that lm-eval puts into Japanese test questions and not into shots."""
     names = (f"{MGSM}_{language}", f"mgsm_direct_{language}")
     ours, theirs = (load(name)[name] for name in names)
     pairs = zip(ours.test_docs(), theirs.test_docs(), strict=True)
-    word = mgsm.QUESTION_WORDS[["de", "es", "ja"].index(language)]
+    word = mgsm.QUESTION_WORDS[["de", "en", "es", "ja"].index(language)]
     for own, other in pairs:
         text = theirs.doc_to_text(other)
         assert ours.doc_to_text(own) == (text.replace(word + blank, word) if blank else text)
@@ -183,7 +183,8 @@ def test_mgsm_asks_as_lm_eval_does(language, blank):
         ("de", "1000", 1, 0), ("de", " 1.000 Euro", 1, 0), ("de", "1000,00", 1, 0),
         ("de", "1 000", 1, 0), ("de", "1,000", 0, 0), ("ja", "1,000", 1, 0), ("ja", "千", 1, 0),
         ("ja", "１０００ユーロ", 1, 0), ("es", "1.000", 1, 0), ("es", "-1000", 0, 0),
-        ("es", "mil", 0, 1), ("es", "", 0, 1), ("es", "1000.01", 0, 0),
+        ("en", "1,000 euros", 1, 0), ("en", "1.000", 0, 0), ("es", "mil", 0, 1),
+        ("es", "", 0, 1), ("es", "1000.01", 0, 0),
     ],
 )  # fmt: skip
 def test_mgsm_score(language, reply, acc, unparsed):

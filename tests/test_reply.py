@@ -50,7 +50,7 @@ def test_known_word_share():
     assert known_word_share("犬は眠っています。", "ja") is None
 
 
-@pytest.mark.parametrize("language", ["ar", "cs", "de", "es", "id", "ja", "ko", "tl"])
+@pytest.mark.parametrize("language", ["ar", "cs", "de", "en", "es", "id", "ja", "ko", "tl"])
 def test_gold_responses_are_usable_and_prompts_are_held_out(language):
     pack = load_pack(language)
     usable = [

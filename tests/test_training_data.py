@@ -122,7 +122,7 @@ def test_nothing_to_choose_from() -> None:
     assert choose([], 10, seed=0) == ()
 
 
-@pytest.mark.parametrize("language", ["ar", "cs", "de", "es", "id", "ja", "ko", "tl"])
+@pytest.mark.parametrize("language", ["ar", "cs", "de", "en", "es", "id", "ja", "ko", "tl"])
 def test_gold_examples_are_the_seeds(language: str) -> None:
     pack = load_pack(language)
     gold = gold_examples(pack)

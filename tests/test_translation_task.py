@@ -16,7 +16,7 @@ from lm_eval.api.model import LM
 from sacrebleu.tokenizers import tokenizer_spm
 
 from polyglot_harness.errors import ConfigError
-from polyglot_harness.languages import load_pack, pack_folders
+from polyglot_harness.languages import load_pack, target_codes
 from polyglot_harness.lm.evaluate import evaluate
 from polyglot_harness.lm.hub_data import data_sources, hub_data
 from polyglot_harness.lm.hub_pins import pin
@@ -31,7 +31,7 @@ from polyglot_harness.lm.student_tasks.translation import (
 )
 
 HUB = Path(__file__).parent / "data" / "hub"
-LANGUAGES = sorted(pack_folders())
+LANGUAGES = target_codes()
 PAIRS = [
     (
         "Der alte Mann liest jeden Morgen im Garten die Zeitung.",

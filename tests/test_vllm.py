@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -293,6 +294,59 @@ def test_vectors_of_texts() -> None:
     assert np.isfinite(unit).all()
     assert float(unit[0] @ unit[4]) == pytest.approx(1.0, abs=1e-5)
     assert float(unit[0] @ unit[1]) < 0.999
+
+
+LIKELIHOODS = """
+import json, sys
+from lm_eval.api.instance import Instance
+from polyglot_harness.lm.vllm_engine import StreamingVLLM
+
+folder, args, pairs = sys.argv[1], *map(json.loads, sys.argv[2:])
+lm = StreamingVLLM(folder, **args)
+asked = [Instance("loglikelihood", {}, tuple(pair), 0) for pair in pairs]
+found = [value for value, _ in lm.loglikelihood(asked, disable_tqdm=True)]
+lm.close()
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.skipif(find_spec("trl") is None, reason="needs trl and peft to train a student")
+def test_merged_weights_are_the_student_that_they_are_in_hf(lm: Any, tmp_path: Path) -> None:
+    """Trained for real, for two steps; log-likelihoods of what it was trained on, and others."""
+    from lm_eval.api.instance import Instance
+
+    from polyglot_harness.languages import load_pack
+    from polyglot_harness.lm.load import load_lm
+    from polyglot_harness.spec import TrainingOptions
+    from polyglot_harness.students import load_recipe, load_student
+    from polyglot_harness.training import sft
+    from polyglot_harness.training.data import gold_examples
+
+    gold = sorted(gold_examples(load_pack("id")), key=lambda e: len(e.prompt + e.response))
+    recipe = load_recipe("demo", {"batch_size": 2, "micro_batch_size": 2, "warmup_steps": 0})
+    sft.train(
+        gold[:4], load_student("smollm2-135m"), recipe, tmp_path,
+        pretrained=resolve("smollm2-135m-instruct"), seed=0, device="cpu",
+        options=TrainingOptions(save="merged"),
+    )  # fmt: skip
+    pairs = [(f"{example.prompt}\n", example.response) for example in gold[:8]]
+    pairs += [("The capital of France is", city) for city in (" Paris", " Banana")]
+    asked = [Instance("loglikelihood", {}, pair, 0) for pair in pairs]
+    weights = str(tmp_path / "model")
+    hf = load_lm("hf", {"pretrained": weights, "dtype": "float32"}, device="cpu")
+    exact = [value for value, _ in hf.loglikelihood(asked, disable_tqdm=True)]
+    # in a process of its own: an engine that closes takes what others of its process share along
+    done = subprocess.run(
+        [sys.executable, "-c", LIKELIHOODS, weights, json.dumps(MODEL_ARGS), json.dumps(pairs)],
+        env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, timeout=500,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    base = [value for value, _ in lm.loglikelihood(asked, disable_tqdm=True)]
+    assert found == pytest.approx(exact, rel=1e-4, abs=1e-3)
+    # it is another student than the base, and better at what it was trained on
+    assert sum(found[:4]) > sum(base[:4]) + 10
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from typing import NoReturn
 from polyglot_harness import __version__
 
 COMMANDS = (
-    "run", "generate", "measure", "train", "evaluate", "score", "analyze", "export", "ls", "models",
-    "tasks_path", "init_language", "validate",
+    "run", "generate", "measure", "mix", "train", "prefer", "evaluate", "compare", "score",
+    "analyze", "export", "ls", "models", "tasks_path", "init_language", "validate",
 )  # fmt: skip
 
 EPILOG = """\

@@ -20,6 +20,9 @@ examples:
   # KoBEST, one table for each number of examples
   polyglot-harness evaluate --student polyglot-ko-1.3b --languages ko --num_fewshot 0,5,10,50
 
+  # what `train` made, in German and, to see what it cost, in English
+  polyglot-harness evaluate --adapter runs/stages/train/... --languages de,en
+
   # the tasks of arXiv 2604.11290, out of a mirror of the hub's data sets
   polyglot-harness evaluate --languages de,ja --tasks polyglot_student_{lang} --offline_data DIR
 
@@ -41,7 +44,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--adapter", type=Path, default=None, metavar="DIR",
-                        help="adapter folder of `train`")  # fmt: skip
+                        help="what `train` wrote: its adapter/ or model/, or the folder that holds "
+                        "it (default: the student untrained)")  # fmt: skip
     flags.language_flag(parser)
     flags.student_flags(parser)
     flags.evaluation_flags(parser, several=True)
@@ -63,13 +67,16 @@ def execute(args: argparse.Namespace) -> int:
     from polyglot_harness.students import check_trainable
 
     shots, args.num_fewshot = args.num_fewshot or (None,), None
+    _take_student(args)
     shop = workshop(args)
     student = shop.spec.student
     model_args, identity = stages.base_args(student), stages.base_identity(student)
     if args.adapter:
         check_trainable(student)
-        model_args = stages.trained_args(student, args.adapter)
-        identity = stages.trained_identity(student, args.adapter)
+        weights = stages.find_weights(args.adapter)
+        stages.check_base(student, weights)
+        model_args = stages.trained_args(student, weights)
+        identity = stages.trained_identity(student, weights)
     table = Table(title=f"{student.name}{' with ' + str(args.adapter) if args.adapter else ''}")
     for column in COLUMNS:
         table.add_column(column, justify="left" if column in COLUMNS[:3] else "right")
@@ -95,6 +102,14 @@ def execute(args: argparse.Namespace) -> int:
     for folder in folders:
         print(f"{folder}/items.jsonl")  # noqa: T201
     return 0
+
+
+def _take_student(args: argparse.Namespace) -> None:
+    """Where no student is named, take that which the weights say they were trained from."""
+    from polyglot_harness.stages.weights import student_of_weights
+
+    if args.adapter and args.student is None and not args.student_args:
+        args.student = student_of_weights(args.adapter)
 
 
 def _add_rows(table: Table, measured: Sequence[Measurement]) -> None:

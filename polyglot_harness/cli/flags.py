@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from polyglot_harness.cli.recipe_flags import DEFAULT_RECIPE, recipe_flags, training_options
 from polyglot_harness.cli.values import (
     KeyValues,
     Names,
@@ -15,8 +16,8 @@ from polyglot_harness.cli.values import (
     positive,
 )
 
+__all__ = ["DEFAULT_RECIPE", "recipe_flags", "training_options"]
 DEFAULT_STUDENT = "smollm2-135m"
-DEFAULT_RECIPE = "demo"
 DEFAULT_METRICS = (
     "acceptance_rate", "format", "length", "language_fidelity", "code_switching", "known_words",
     "repetition", "lexical_diversity", "distinct_ri", "vendi", "perplexity",
@@ -107,21 +108,9 @@ def student_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--student_args", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
-        help="fields of the card, e.g. pretrained=ORG/MODEL dtype=bfloat16; behind a server: "
+        help="fields of the card, e.g. pretrained=ORG/MODEL dtype=bfloat16 chat_template=plain (a "
+        "template, or the name of one: chatml, plain, plain-ko); behind a server: "
         "model=local-chat-completions,base_url=URL,pretrained=ITS_NAME (evaluate only)",
-    )  # fmt: skip
-
-
-def recipe_flags(parser: argparse.ArgumentParser) -> None:
-    """How students are trained."""
-    group = parser.add_argument_group("training")
-    group.add_argument(
-        "--recipe", default=DEFAULT_RECIPE, metavar="NAME",
-        help="recipe or TOML file: demo, paper (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        "--recipe_args", nargs="+", action=KeyValues, metavar="KEY=VALUE", default=None,
-        help="fields of the recipe, e.g. epochs=3 learning_rate=1e-4",
     )  # fmt: skip
 
 

@@ -61,8 +61,9 @@ def _languages(include_path: str | None) -> Any:
     from polyglot_harness.languages import load_pack, pack_folders
 
     packs = [load_pack(code, include_path) for code in sorted(pack_folders(include_path))]
-    return ("code", "name", "own name", "script", "seeds", "student tasks"), [
-        (p.code, p.name, p.own_name, p.script, str(len(p.seeds)), ", ".join(p.student_tasks))
+    fields = ("code", "name", "own_name", "script", "role")
+    return (*(field.replace("_", " ") for field in fields), "seeds", "student tasks"), [
+        (*(getattr(p, field) for field in fields), str(len(p.seeds)), ", ".join(p.student_tasks))
         for p in packs
     ]
 

@@ -18,12 +18,11 @@ from polyglot_harness.cli.flags import (
 from polyglot_harness.errors import ConfigError, unknown_name
 from polyglot_harness.files import parse_record
 from polyglot_harness.intrinsic import NEEDED, check_metrics
-from polyglot_harness.languages import load_pack, pack_folders
+from polyglot_harness.languages import check_strategy, load_pack, target_codes
 from polyglot_harness.lm.hub_mirror import use_mirror
 from polyglot_harness.lm.tally import Spending
 from polyglot_harness.scoring.mixtures import ENGLISH
 from polyglot_harness.spec import (
-    STRATEGIES,
     Checks,
     Pairs,
     RunSpec,
@@ -50,13 +49,12 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
     """
     given = vars(args)
     use_mirror(given.get("offline_data"))
-    languages = given.get("languages") or tuple(sorted(pack_folders(args.include_path)))
-    for code in languages:
-        load_pack(code, args.include_path)
+    languages = given.get("languages") or target_codes(args.include_path)
+    packs = [load_pack(code, args.include_path) for code in languages]
     strategies = given.get("strategies", DEFAULT_STRATEGIES)
-    for strategy in strategies:
-        if strategy not in STRATEGIES:
-            raise unknown_name("strategy", strategy, STRATEGIES)
+    for strategy in given.get("strategies", ()):
+        for pack in packs:
+            check_strategy(pack, strategy)
     metrics = given.get("metrics", DEFAULT_METRICS)
     check_metrics(metrics)
     _check_needed(given, metrics)

@@ -5,8 +5,9 @@ They are mapped from the disk, not loaded into memory.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from polyglot_harness.errors import ConfigError, MissingDependency, first_line
 from polyglot_harness.intrinsic.samples import BLOCK
 
 PREFIX = "hf:"
+LANGUAGE = re.compile(r"^[A-Za-z]{2,3}=")
+"""What may stand before DATA: the language of rows that do not say theirs."""
 NAME = re.compile(r"(?P<name>[^:@]+)(?::(?P<config>[^@]*))?(?:@(?P<split>.+))?")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(:[^@]+)?(@.+)?")
 SAVED = ("dataset_info.json", "dataset_dict.json")
@@ -61,6 +64,14 @@ def looks_like_hub(text: str) -> bool:
     if text.startswith(PREFIX):
         return True
     return bool(HUB_NAME.fullmatch(text)) and not Path(text).parent.is_dir()
+
+
+def ask_the_hub(texts: Iterable[str]) -> None:
+    """Let the libraries ask the hub where one of DATA may be of it; before they are imported."""
+    names = (LANGUAGE.sub("", text) for text in texts)
+    if any(looks_like_hub(name) and not Path(name).exists() for name in names):
+        # TRANSFORMERS_OFFLINE is the hub's second name for it
+        os.environ.setdefault("HF_HUB_OFFLINE", os.environ.get("TRANSFORMERS_OFFLINE", "0"))
 
 
 def load(text: str) -> HubTable:

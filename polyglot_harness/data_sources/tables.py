@@ -1,4 +1,4 @@
-"""Rows of JSON Lines, JSON and Parquet files, one after another: files may be of any size.
+"""Rows of JSON Lines, JSON, CSV and Parquet files, one after another: files may be of any size.
 
 Only a JSON array is read as a whole.
 """
@@ -6,7 +6,6 @@ Only a JSON array is read as a whole.
 from __future__ import annotations
 
 import gzip
-import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +13,15 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from polyglot_harness.errors import ConfigError, StoreError, first_line
+from polyglot_harness.data_sources import csv_files
+from polyglot_harness.data_sources.opened import opened
+from polyglot_harness.errors import ConfigError, first_line
 from polyglot_harness.files import json_object, parse_json
 from polyglot_harness.intrinsic.samples import BLOCK
 from polyglot_harness.store import file_sha256
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
+JSON_SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
+SUFFIXES = (*JSON_SUFFIXES, ".parquet", *csv_files.SUFFIXES)
 PEEK = 100
 """Rows whose columns stand for those of a file of JSON."""
 BUFFER = 1 << 20
@@ -64,17 +66,27 @@ class FileTable:
         path = self.paths[0]
         if is_parquet(path):
             return _parquet_columns(path)
+        if is_csv(path):
+            return csv_files.csv_columns(path)
         return tuple(dict.fromkeys(key for row in islice(_json_rows(path), PEEK) for key in row))
 
     def rows(self, columns: Collection[str]) -> Rows:
         """Yield the rows of all files."""
         for path in self.paths:
-            yield from _parquet_rows(path, columns) if is_parquet(path) else _json_rows(path)
+            if is_parquet(path):
+                yield from _parquet_rows(path, columns)
+            else:
+                yield from csv_files.csv_rows(path) if is_csv(path) else _json_rows(path)
 
 
 def is_parquet(path: Path) -> bool:
     """Whether the name is that of a Parquet file."""
     return path.name.lower().endswith(".parquet")
+
+
+def is_csv(path: Path) -> bool:
+    """Whether the name is that of a CSV file."""
+    return path.name.lower().endswith(csv_files.SUFFIXES)
 
 
 def is_table(path: Path) -> bool:
@@ -83,21 +95,15 @@ def is_table(path: Path) -> bool:
 
 
 def _json_rows(path: Path) -> Rows:
-    opened = gzip.open if path.suffix.lower() == ".gz" else Path.open
-    try:
-        with opened(path, "rb") as file:
-            if _is_array(file):
-                yield from _array(file.read(), path)
-                return
-            file.seek(0)
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    where = f"{path}:{number}"
-                    yield json_object(parse_json(line, where), where)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ConfigError(f"{path}: damaged or cut short: {error}") from None
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from None
+    with opened(path) as file:
+        if _is_array(file):
+            yield from _array(file.read(), path)
+            return
+        file.seek(0)
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                where = f"{path}:{number}"
+                yield json_object(parse_json(line, where), where)
 
 
 def _is_array(file: IO[bytes] | gzip.GzipFile) -> bool:

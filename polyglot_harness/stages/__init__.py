@@ -19,7 +19,6 @@ from polyglot_harness.stages.students import (
     trained_folder,
     trained_identity,
     training_inputs,
-    weights_sha256,
 )
 from polyglot_harness.stages.teaching import (
     data_files,
@@ -29,6 +28,13 @@ from polyglot_harness.stages.teaching import (
     log_folder,
     stage_data,
 )
+from polyglot_harness.stages.weights import (
+    check_base,
+    describe_training,
+    find_weights,
+    saving,
+    weights_sha256,
+)
 from polyglot_harness.stages.workshop import Done, Workshop
 
 __all__ = [
@@ -36,15 +42,19 @@ __all__ = [
     "Workshop",
     "base_args",
     "base_identity",
+    "check_base",
     "data_files",
     "data_identity",
+    "describe_training",
     "evaluate",
     "examples_of",
+    "find_weights",
     "generate",
     "given_sha256",
     "log_folder",
     "measure_data",
     "recipe_identity",
+    "saving",
     "stage_data",
     "student_identity",
     "student_tasks",

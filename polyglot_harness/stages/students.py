@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from polyglot_harness.assets import PACKAGE
-from polyglot_harness.errors import ConfigError
 from polyglot_harness.files import write_jsonl
 from polyglot_harness.provenance import relevant
 from polyglot_harness.reporting import Progress
@@ -22,10 +21,12 @@ from polyglot_harness.spec import (
     digest,
     pairs,
 )
+from polyglot_harness.stages.weights import describe_training, is_adapter, saving, weights_sha256
 from polyglot_harness.stages.workshop import Done, Workshop, identity
 from polyglot_harness.store import Result, file_sha256
 from polyglot_harness.students import check_trainable, gives_likelihoods
 from polyglot_harness.teachers import is_served, shaping_args
+from polyglot_harness.training.outputs import ADAPTER, MODEL
 
 
 def train(
@@ -59,20 +60,20 @@ def train(
 
         shop.pool.release()
         write_jsonl(folder / "data.jsonl", examples)
-        return Result(
-            sft.train(
-                examples,
-                student,
-                recipe,
-                folder,
-                pretrained=resolve(student.pretrained),
-                seed=shop.spec.seed,
-                device=shop.spec.device,
-                adapter=adapter,
-                options=shop.options,
-                progress=progress,
-            )
+        counts = sft.train(
+            examples,
+            student,
+            recipe,
+            folder,
+            pretrained=resolve(student.pretrained),
+            seed=shop.spec.seed,
+            device=shop.spec.device,
+            adapter=adapter,
+            options=saving(shop.options, adapter),
+            progress=progress,
         )
+        describe_training(shop, student, recipe, folder, examples, counts, adapter)
+        return Result(counts)
 
     inputs = training_inputs(shop, student, recipe, digest(list(examples)), adapter)
     title = f"train {student.name} on {name}"
@@ -188,8 +189,11 @@ def trained_args(student: StudentCard, weights: Path) -> dict[str, Any]:
         student: The base model's card.
         weights: Folder of an adapter, or of a whole model.
     """
-    if (weights / "adapter_config.json").exists():
-        return {**base_args(student), "peft": str(weights), "tokenizer": str(weights)}
+    # one of elsewhere may bring none: then the base's
+    own = (weights / "tokenizer_config.json").exists()
+    tokenizer = {"tokenizer": str(weights)} if own else {}
+    if is_adapter(weights):
+        return {**base_args(student), "peft": str(weights), **tokenizer}
     args = base_args(student)
     args.pop("revision", None)  # a commit of the base's repository
     return {**args, "pretrained": str(weights)}
@@ -197,21 +201,8 @@ def trained_args(student: StudentCard, weights: Path) -> dict[str, Any]:
 
 def trained_folder(trained: Done) -> Path:
     """Return where a training's weights lie: of an adapter, or of a whole model."""
-    adapter, model = trained.folder / "adapter", trained.folder / "model"
-    return adapter if adapter.exists() else model
-
-
-def weights_sha256(folder: Path) -> str:
-    """Return what stands for the weights of an adapter or a model in a digest.
-
-    Raises:
-        ConfigError: If there are none.
-    """
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise ConfigError(f"{folder}: no weights of an adapter or a model (*.safetensors) in it")
-    sums = [file_sha256(file) for file in files]
-    return sums[0] if len(sums) == 1 else digest(sums)
+    adapter = trained.folder / ADAPTER
+    return adapter if adapter.exists() else trained.folder / MODEL
 
 
 def base_identity(student: StudentCard) -> str:

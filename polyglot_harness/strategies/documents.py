@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 from polyglot_harness.errors import ConfigError, unknown_name
-from polyglot_harness.spec import STRATEGIES, LanguagePack, Seed, key_hash
+from polyglot_harness.languages import check_strategy
+from polyglot_harness.spec import LanguagePack, Seed, key_hash
 from polyglot_harness.strategies.checks import to_sentence_end
 from polyglot_harness.strategies.given import Given, given_of, given_path, read_given
 from polyglot_harness.strategies.templates import (
@@ -46,7 +47,7 @@ def documents(
 
     Args:
         pack: The language.
-        strategy: One of `STRATEGIES`.
+        strategy: One of `languages.strategies_of` the pack.
         n: How many; None for one a prompt that there is to start from (for generate, one a seed).
             Beyond that, prompts come round again: sampling makes the replies differ.
         seed: Decides order and shots.
@@ -66,8 +67,7 @@ def documents(
     Raises:
         ConfigError: If a name is unknown, a template is missing or wrong, or the seeds are too few.
     """
-    if strategy not in STRATEGIES:
-        raise unknown_name("strategy", strategy, STRATEGIES)
+    check_strategy(pack, strategy)
     if form not in FORMS:
         raise unknown_name("form", form, FORMS)
     if len(pack.seeds) <= SHOTS:

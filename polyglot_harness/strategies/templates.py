@@ -49,10 +49,12 @@ def template_path(pack: LanguagePack, strategy: str, form: str, instruction_lang
     """Return the file that holds the template of a request.
 
     The pack's own file is for instructions: a completion has none, and respond shows the prompt.
+    The shared ones are in the pivot's own language.
     """
     if instruction_language not in INSTRUCTION_LANGUAGES:
         raise unknown_name("instruction language", instruction_language, INSTRUCTION_LANGUAGES)
-    if instruction_language == "en" or form == "completion" or strategy == "respond":
+    shared = instruction_language == "en" or pack.role == "pivot"
+    if shared or form == "completion" or strategy == "respond":
         return tasks_path() / SHARED_TEMPLATES
     return Path(pack.folder) / PACK_TEMPLATES
 

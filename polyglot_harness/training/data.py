@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain, zip_longest
+from typing import TypeVar
 
 from polyglot_harness.spec import Example, LanguagePack, key_hash
+
+T = TypeVar("T")
 
 
 def choose(examples: Sequence[Example], limit: int, *, seed: int) -> tuple[Example, ...]:
@@ -21,13 +25,21 @@ def choose(examples: Sequence[Example], limit: int, *, seed: int) -> tuple[Examp
     Returns:
         The sample in training order.
     """
-    groups: dict[str, list[Example]] = {}
-    for example in examples:
-        groups.setdefault(example.strategy, []).append(example)
-    ordered = {name: sorted(group, key=_draw(seed)) for name, group in sorted(groups.items())}
+    ordered = _by_strategy(examples, seed)
     shares = shares_of({name: len(group) for name, group in ordered.items()}, limit)
     chosen = [e for name, group in ordered.items() for e in group[: shares[name]]]
     return tuple(sorted(chosen, key=_draw(seed, "order")))
+
+
+def ranked(examples: Sequence[Example], *, seed: int) -> list[Example]:
+    """Return all examples such that the first n are those that `choose` takes, for every n."""
+    return deal(list(_by_strategy(examples, seed).values()))
+
+
+def deal(groups: Sequence[Sequence[T]]) -> list[T]:
+    """Return one of each group, a second one of each, ..., as far as each can give."""
+    rounds = zip_longest(*([(item,) for item in group] for group in groups), fillvalue=())
+    return list(chain.from_iterable(chain.from_iterable(rounds)))
 
 
 def shares_of(available: dict[str, int], limit: int) -> dict[str, int]:
@@ -58,6 +70,13 @@ def gold_examples(pack: LanguagePack) -> tuple[Example, ...]:
         )
         for seed in pack.seeds
     )
+
+
+def _by_strategy(examples: Sequence[Example], seed: int) -> dict[str, list[Example]]:
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(example.strategy, []).append(example)
+    return {name: sorted(group, key=_draw(seed)) for name, group in sorted(groups.items())}
 
 
 def _draw(*key: object) -> Callable[[Example], bytes]:

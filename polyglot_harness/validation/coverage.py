@@ -20,20 +20,26 @@ MINI = ("continuation", "word_order", "agreement", "word_translation", "capitals
 def coverage(pack: LanguagePack, report: PackReport) -> dict[str, str]:
     """Return what can be measured: "" if it can, or else why not.
 
+    What asks for another language than the pivot is not said of the pivot.
+
     Args:
         pack: The language.
         report: What is known of its tasks.
     """
-    folder = Path(pack.folder)
-    kinds = [kind for kind in MINI if not (folder / "mini" / f"{kind}.jsonl").is_file()]
+    folder, pivot = Path(pack.folder), pack.role == "pivot"
+    wanted = [kind for kind in MINI if not (pivot and kind == "word_translation")]
+    kinds = [kind for kind in wanted if not (folder / "mini" / f"{kind}.jsonl").is_file()]
+    foreign = {} if pivot else {
+        "instructions in the language (--instruction_language own)":
+            "" if (folder / PACK_TEMPLATES).is_file() else f"no {PACK_TEMPLATES}",
+        "translation to and from English": _named(folder, pack, "translate"),
+    }  # fmt: skip
     return {
         "language of replies (language_fidelity, code_switching)": _identified(pack),
         "known words (known_words)": _words(pack),
-        "instructions in the language (--instruction_language own)":
-            "" if (folder / PACK_TEMPLATES).is_file() else f"no {PACK_TEMPLATES}",
         "refusals in the language": "" if pack.refusals else "no refusals in pack.toml",
         "embedded student tasks": f"no {', '.join(kinds)}" if kinds else "",
-        "translation to and from English": _named(folder, pack, "translate"),
+        **foreign,
         **{name: _named(folder, pack, part) for name, part in _PAPER.items()},
     }  # fmt: skip
 

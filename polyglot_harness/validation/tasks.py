@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from polyglot_harness.assets import PACKAGE, tasks_path
 from polyglot_harness.errors import ConfigError
-from polyglot_harness.languages import PACK_FILE, PACK_TEMPLATES
+from polyglot_harness.languages import PACK_FILE, PACK_TEMPLATES, strategies_of
 from polyglot_harness.safety import Finding
-from polyglot_harness.spec import STRATEGIES, LanguagePack
+from polyglot_harness.spec import LanguagePack
 from polyglot_harness.validation.faults import finding_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _lost_items(folder: Path, config: Mapping[str, Any]) -> Path | None:
 
 def _missing(pack: LanguagePack, own: Mapping[str, Any]) -> Iterator[Finding]:
     group = f"polyglot_teach_{pack.code}"
-    for name in (group, *(f"{group}_{strategy}" for strategy in STRATEGIES)):
+    for name in (group, *(f"{group}_{strategy}" for strategy in strategies_of(pack))):
         if name not in own:
             remedy = f"write {name}.yaml (docs/adding-a-language.md, step 4)"
             yield Finding(Path(pack.folder), 0, f"no task {name!r}", remedy)
@@ -138,7 +138,7 @@ def _requests(pack: LanguagePack) -> Iterator[Finding]:
         return
     own = (Path(pack.folder) / PACK_TEMPLATES).is_file()
     seen: set[tuple[str, str]] = set()
-    for strategy in STRATEGIES:
+    for strategy in strategies_of(pack):
         for form, reply_format in _FORMS:
             for language in ("en", "own") if own else ("en",):
                 try:

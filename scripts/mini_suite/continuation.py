@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import rules_ar, rules_cs, rules_de, rules_es, rules_id, rules_ko, rules_tl
+from . import rules_ar, rules_cs, rules_de, rules_en, rules_es, rules_id, rules_ko, rules_tl
 from .items import Draft
 from .review import BAD_CONTINUATIONS
 from .text import Sentence
@@ -19,6 +19,7 @@ _PREPOSITIONS = {
     "ar": rules_ar.PREPOSITIONS,
     "cs": rules_cs.PREPOSITIONS,
     "de": rules_de.PREPOSITIONS,
+    "en": rules_en.PREPOSITIONS - {"to"},
     "es": rules_es.PREPOSITIONS | {"de", "que", "al"},
     "id": rules_id.PREPOSITIONS - {"untuk"},
     "tl": rules_tl.PREPOSITIONS,
@@ -26,11 +27,13 @@ _PREPOSITIONS = {
 _BEFORE_VERBS = {
     "ar": rules_ar.PARTICLES | {"لكي", "كي", "حتى"},
     "cs": rules_cs.RELATIVES,
+    "en": rules_en.MODALS | {"to", "not"},
     "id": rules_id.ASPECT | {"untuk", "yang", "dapat", "harus"},
     "tl": rules_tl.BEFORE_VERBS,
 }
 _DETERMINERS = {
     "de": rules_de.ARTICLES | rules_de.STRONG | rules_de.CONTRACTIONS,
+    "en": rules_en.DETERMINERS | {"this", "these", "is", "are"},
     "es": rules_es.DETERMINERS | {"del", "se"},
 }
 # Japanese: cut after the object or the subject. What follows an object is transitive, what follows

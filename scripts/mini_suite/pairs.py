@@ -5,7 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from . import rules_ar, rules_cs, rules_de, rules_es, rules_id, rules_ja, rules_ko, rules_tl
+from . import (
+    rules_ar,
+    rules_cs,
+    rules_de,
+    rules_en,
+    rules_es,
+    rules_id,
+    rules_ja,
+    rules_ko,
+    rules_tl,
+)
 from .edits import Tokens, swap
 from .review import is_rejected
 from .text import Sentence
@@ -14,6 +24,7 @@ _TOKEN_RULES = {
     "ar": rules_ar,
     "cs": rules_cs,
     "de": rules_de,
+    "en": rules_en,
     "es": rules_es,
     "id": rules_id,
     "ko": rules_ko,

@@ -27,6 +27,9 @@ BAD_SENTENCES = (
     "weiterlzuleiten",
     " mind.",
     "Eingabe beginnen um",
+    # en
+    "on these page.",
+    "Question at Time",
     # es
     "La páginas",
     "Las siguiente",
@@ -118,6 +121,13 @@ BAD_CONTINUATIONS = frozenset(
         "لا يمكن تعيين",
         "يجب أن تكون المجموعات",
         "Kinuha ng kartero ang",
+        "Proceeding will overwrite the",
+        "You may go",
+        "Use the arrow keys to move the",
+        "This object doesn’t",
+        "Leave blank to redirect to",
+        "Note that both fields",
+        "Edits made here will appear on any",
     }
 )
 

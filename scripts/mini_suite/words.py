@@ -38,7 +38,9 @@ class Name:
 
 
 def make_drafts(language: str, archive: Path, *, limit: int, rng: random.Random) -> list[Draft]:
-    """Make one draft from each usable emoji name."""
+    """Make one draft from each usable emoji name; none for English, which is translated from."""
+    if language not in LANGUAGE_NAME:
+        return []
     every = list(_names(language, archive))
     shots = {name.english: name.word for name in every if name.english in WORD_SHOTS}
     target = LANGUAGE_NAME[language]

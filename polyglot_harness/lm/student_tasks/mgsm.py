@@ -16,7 +16,7 @@ from polyglot_harness.lm.student_tasks.numbers import answer_number
 if TYPE_CHECKING:
     import datasets
 
-QUESTION_WORDS = ("Frage:", "Pregunta:", "問題：", "問題:")
+QUESTION_WORDS = ("Frage:", "Question:", "Pregunta:", "問題：", "問題:")
 
 
 def documents(rows: datasets.Dataset) -> datasets.Dataset:
