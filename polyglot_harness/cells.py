@@ -44,8 +44,9 @@ def anchors(shop: Workshop, pack: LanguagePack) -> Anchors:
         return Anchors(lower, evaluate_trained(shop, "gold", trained, pack))
     official = student.model_copy(update={"pretrained": shop.spec.reference, "revision": ""})
     reference = stages.evaluate(
-        shop, "reference", stages.base_args(official), stages.base_identity(official), pack
-    )
+        shop, "reference", stages.base_args(official), stages.base_identity(official), pack,
+        chat_template="",
+    )  # fmt: skip
     return Anchors(lower, _items(reference))
 
 

@@ -18,7 +18,14 @@ from polyglot_harness.run_signature import cell_signature
 from polyglot_harness.scoring.items import Items
 from polyglot_harness.scoring.mixtures import MixtureRow
 from polyglot_harness.scoring.polyglot import Anchors, Cell, score_cells
-from polyglot_harness.spec import LanguagePack, Mixture, PolyglotScore, RunSpec, TeacherCard
+from polyglot_harness.spec import (
+    LanguagePack,
+    Mixture,
+    PolyglotScore,
+    RunSpec,
+    TeacherCard,
+    TrainingOptions,
+)
 from polyglot_harness.stages import Done, Workshop
 
 ALONE = Mixture()
@@ -50,6 +57,7 @@ def run(
     *,
     only_finished: bool = False,
     spending: Spending | None = None,
+    options: TrainingOptions | None = None,
 ) -> Outcome:
     """Run all cells of a spec.
 
@@ -62,11 +70,15 @@ def run(
         reporter: Hears of the progress.
         only_finished: Run no stage; those that are not finished count as failed.
         spending: The money that teachers may cost; None for no limit.
+        options: How trainings are run.
 
     Returns:
         Scores and rankings, and the errors of the cells that failed.
     """
-    shop = Workshop(root, spec, ModelPool(), reporter, only_finished, spending or Spending())
+    shop = Workshop(
+        root, spec, ModelPool(), reporter, only_finished, spending or Spending(),
+        options or TrainingOptions(),
+    )  # fmt: skip
     executor = LocalExecutor(reporter)
     packs = {code: load_pack(code, spec.include_path) for code in spec.languages}
     grid = {

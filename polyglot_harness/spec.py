@@ -151,16 +151,22 @@ class Recipe(Record):
     tuning: Literal["lora", "qlora", "full"] = "lora"
     """What is trained: a LoRA adapter, one on a base of 4 bits, or all weights."""
     lora_r: int = Field(16, ge=1)
+    """Rank of the adapter."""
     lora_alpha: int = Field(16, ge=1)
+    """The adapter is scaled by alpha / r."""
     lora_dropout: float = Field(0.0, ge=0, lt=1)
+    """Dropout before the adapter."""
     target_modules: tuple[str, ...] = (
         "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
     )  # fmt: skip
     """Modules that LoRA adapts; ``all-linear`` for all of them but the head."""
     learning_rate: float = Field(5e-5, gt=0)
+    """The highest, after warm-up."""
     epochs: float = Field(2.0, gt=0)
+    """Times that each example is seen."""
     batch_size: int = Field(8, ge=1)
-    """Effective batch size in examples: `micro_batch_size` times accumulation steps."""
+    """Effective batch size in examples: `micro_batch_size` times accumulation steps;
+    with `packing` in packed rows."""
     micro_batch_size: int = Field(1, ge=1)
     """Examples that are in memory together."""
     max_length: int = Field(16384, ge=8)
@@ -170,9 +176,11 @@ class Recipe(Record):
     gradient_checkpointing: bool = False
     """Compute activations twice in place of keeping them: less memory, a third slower."""
     scheduler: Literal["linear", "cosine", "constant"] = "linear"
+    """How the learning rate falls."""
     warmup_steps: float = Field(5, ge=0)
     """Below 1 a share of all steps."""
     weight_decay: float = Field(0.001, ge=0)
+    """Of AdamW."""
     beta: float = Field(0.1, gt=0)
     """Of ``dpo``: how far the policy may go from where it began (its equation 7)."""
     max_train_samples: int = Field(10_000, ge=1)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 SUBCOMMANDS = [
-    "run", "generate", "measure", "train", "evaluate", "score", "analyze", "export", "ls",
-    "models", "tasks-path", "init-language", "validate",
+    "run", "generate", "measure", "train", "mix", "prefer", "evaluate", "compare", "score",
+    "analyze", "export", "ls", "models", "tasks-path", "init-language", "validate",
 ]  # fmt: skip
 HEAVY = ("torch", "transformers", "datasets", "lm_eval", "trl", "peft", "pydantic", "numpy")
 
@@ -97,7 +97,7 @@ RUN = ("run", "--teacher", "gemma-3-270m", "--languages", "de")
         ((*RUN[:3], "--languages", "xx"), 2, ["unknown language 'xx'", "ar, cs, de, en, es"]),
         ((*RUN, "--strategies", "invent"), 2, ["unknown strategy", "generate, refine, respond"]),
         ((*RUN, "--metrics", "beauty"), 2, ["unknown metric", "distinct_ri"]),
-        ((*RUN, "--recipe", "cake"), 2, ["unknown recipe", "demo, paper"]),
+        ((*RUN, "--recipe", "cake"), 2, ["unknown recipe", "croco-sft, demo, full, paper"]),
         ((*RUN, "--student", "nobody"), 2, ["unknown student", "smollm2-135m"]),
         ((*RUN, "--recipe_args", "epoch=3"), 2, ["unknown field 'epoch'"]),
         ((*RUN, "--recipe_args", "epochs=-1"), 2, ["epochs", "greater than 0"]),

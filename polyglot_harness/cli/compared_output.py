@@ -211,7 +211,7 @@ def show_plan(shop: Workshop, plan: Plan) -> None:
 
 def _costs(shop: Workshop, plan: Plan) -> Iterator[str]:
     """Estimate what judges cost, of answers like the packs' and of the longest replies."""
-    from polyglot_harness.intrinsic.judging.judgements import SETTINGS
+    from polyglot_harness.intrinsic.judging.asking import SETTINGS
     from polyglot_harness.intrinsic.judging.side_by_side import question_tokens
     from polyglot_harness.lm.tally import price
 

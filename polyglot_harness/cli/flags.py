@@ -232,7 +232,7 @@ def language_flag(parser: argparse.ArgumentParser) -> None:
     """Which languages."""
     parser.add_argument(
         "--languages", nargs="+", action=Names, metavar="CODE", default=None,
-        help="ISO 639-1 codes, e.g. de,id (see: ls languages; default: all that there are)",
+        help="ISO 639-1 codes, e.g. de,id (see: ls languages; default: all but English)",
     )  # fmt: skip
 
 

@@ -102,8 +102,8 @@ def _students(include_path: str | None) -> Any:
     from polyglot_harness.students import load_student, student_names
 
     cards = [load_student(name) for name in student_names()]
-    return ("name", "pretrained", "reference", "licence", "notes"), [
-        (c.name, c.pretrained, c.reference, c.licence, c.notes) for c in cards
+    return ("name", "family", "pretrained", "reference", "licence", "notes"), [
+        (c.name, c.family, c.pretrained, c.reference, c.licence, c.notes) for c in cards
     ]
 
 
@@ -111,8 +111,16 @@ def _recipes(include_path: str | None) -> Any:
     from polyglot_harness.students import load_recipe, recipe_names
 
     recipes = [load_recipe(name) for name in recipe_names()]
-    return ("name", "learning rate", "epochs", "LoRA r", "max length"), [
-        (r.name, f"{r.learning_rate:g}", f"{r.epochs:g}", str(r.lora_r), str(r.max_length))
+    return ("name", "method", "tuning", "learning rate", "epochs", "LoRA r", "max length"), [
+        (
+            r.name,
+            r.method,
+            r.tuning,
+            f"{r.learning_rate:g}",
+            f"{r.epochs:g}",
+            str(r.lora_r),
+            str(r.max_length),
+        )
         for r in recipes
     ]
 

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import glob
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyglot_harness.data_sources.hub import ask_the_hub
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.files import EXAMPLES, REJECTIONS, jsonl_rows
 from polyglot_harness.store import RECORD, read_record
+
+__all__ = ["Cell", "Wanted", "ask_the_hub", "cells_of", "run_folders"]
 
 if TYPE_CHECKING:
     from polyglot_harness.data_sources.tables import Table
     from polyglot_harness.intrinsic.samples import Data, StageData
     from polyglot_harness.reporting import Reporter
     from polyglot_harness.spec import LanguagePack, RunSpec
-
-VALID = (
-    "a folder of `run` or `generate`, one with examples.jsonl, .jsonl, .json, .parquet files "
-    "(also .gz) or folders of them, or a data set (hf:ORG/NAME[:CONFIG][@SPLIT], or a folder of "
-    "save_to_disk)"
-)
 
 
 @dataclass(frozen=True)
@@ -59,21 +54,14 @@ def run_folders(texts: Sequence[str]) -> list[Path]:
     return [p for p in paths if any((p / name).is_file() for name in (SPEC_FILE, GENERATE_FILE))]
 
 
-def ask_the_hub(texts: Sequence[str]) -> None:
-    """Let the libraries ask the hub where DATA may be of it; before they are imported."""
-    from polyglot_harness.data_sources.hub import looks_like_hub
-
-    if any(looks_like_hub(text) and not Path(text).exists() for text in texts):
-        # TRANSFORMERS_OFFLINE is the hub's second name for it
-        os.environ.setdefault("HF_HUB_OFFLINE", os.environ.get("TRANSFORMERS_OFFLINE", "0"))
-
-
 def cells_of(texts: Sequence[str], wanted: Wanted) -> list[Cell]:
     """Return the cells that DATA stand for.
 
     Raises:
         ConfigError: If there is no such thing, or it holds nothing that can be measured.
     """
+    from polyglot_harness.data_sources.find import find_table
+
     runs = run_folders(texts)
     cells: list[Cell] = []
     stage_folders: list[Path] = []
@@ -84,7 +72,7 @@ def cells_of(texts: Sequence[str], wanted: Wanted) -> list[Cell]:
         elif _is_ours(_examples(path)):
             stage_folders.append(path)
         else:
-            cells += _of_table(_table(text), wanted)
+            cells += _of_table(find_table(text), wanted)
     cells = [*_of_stages(stage_folders, wanted), *cells]
     names = Counter((cell.name, cell.pack.code) for cell in cells)
     return [
@@ -184,6 +172,7 @@ def _made_by(examples: Path) -> tuple[str, str] | None:
 
 def _of_table(table: Table, wanted: Wanted) -> Iterator[Cell]:
     from polyglot_harness.data_sources.data import of_languages, survey
+    from polyglot_harness.data_sources.find import short_name
     from polyglot_harness.data_sources.forms import form_of
     from polyglot_harness.languages import load_pack, pack_folders
 
@@ -196,46 +185,4 @@ def _of_table(table: Table, wanted: Wanted) -> Iterator[Cell]:
     notes = (*found.notes(), *([others] if others else []))
     for number, (code, part) in enumerate(data.items()):
         pack = load_pack(code, include_path)
-        yield Cell(_short(table.name), pack, part, table.name, () if number else notes)
-
-
-def _short(text: str) -> str:
-    """Return the last part of a path or of a hub's name."""
-    name = text.removeprefix("hf:").rstrip("/").rpartition("/")[2] or text
-    for suffix in (".gz", ".jsonl", ".json", ".parquet"):
-        name = name.removesuffix(suffix)
-    return name
-
-
-def _table(text: str) -> Table:
-    from polyglot_harness.data_sources import hub
-    from polyglot_harness.data_sources.tables import FileTable, is_table
-
-    path = Path(text)
-    if path.is_file():
-        if not is_table(path):
-            raise ConfigError(f"{path}: not a file of data; DATA may be {VALID}")
-        return FileTable(text, (path,))
-    saved, at, _ = text.rpartition("@")
-    if hub.is_saved(path) or (at and hub.is_saved(Path(saved))):
-        return hub.load(text)
-    if path.is_dir():
-        return FileTable(text, _files_in(path))
-    matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (of absolute patterns, too)
-    if matches:
-        files = (f for p in map(Path, matches) for f in ([p] if p.is_file() else _files_in(p)))
-        return FileTable(text, tuple(files))
-    if is_table(path) or not hub.looks_like_hub(text):
-        raise ConfigError(f"{text}: no such file or folder; DATA may be {VALID}")
-    return hub.load(text)
-
-
-def _files_in(folder: Path) -> tuple[Path, ...]:
-    """Return the Parquet files below a folder; without any, those of JSON."""
-    from polyglot_harness.data_sources.tables import is_parquet, is_table
-
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and is_table(path)]
-    found = [path for path in files if is_parquet(path)] or files
-    if not found:
-        raise ConfigError(f"{folder}: holds no data; DATA may be {VALID}")
-    return tuple(found)
+        yield Cell(short_name(table.name), pack, part, table.name, () if number else notes)

@@ -83,8 +83,10 @@ def execute(args: argparse.Namespace) -> int:
         show_generation_plan(spec, root, args.max_cost)
         show_plan(spec, root)
         return 0
+    from polyglot_harness.stages.preferring_training import check_method
     from polyglot_harness.store import hold
 
+    check_method(spec.recipe, "sft", "run")
     check_models(spec)
     hold(root)
     claim(root, spec, update=args.update)
@@ -93,7 +95,13 @@ def execute(args: argparse.Namespace) -> int:
     from polyglot_harness.cli.progress import Terminal
 
     reporter = Terminal()
-    outcome = pipeline.run(spec, root, reporter, spending=spending_of(args, spec))
+    outcome = pipeline.run(
+        spec,
+        root,
+        reporter,
+        spending=spending_of(args, spec),
+        options=flags.training_options(args),
+    )
     return finish(outcome, spec, root)
 
 

@@ -81,7 +81,7 @@ def spec_of(args: argparse.Namespace) -> RunSpec:
         teachers=teachers,
         languages=languages,
         strategies=strategies,
-        limit=given.get("limit", 1),
+        limit=given.get("limit") or 1,
         seed=args.seed,
         gen_kwargs=pairs(given.get("gen_kwargs") or {}),
         student=student,

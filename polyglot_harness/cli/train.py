@@ -88,7 +88,7 @@ def execute(args: argparse.Namespace) -> int:
     """Train; print what came of it, how to evaluate it, and where it lies."""
     from polyglot_harness import stages
     from polyglot_harness.errors import ConfigError
-    from polyglot_harness.training.data import choose
+    from polyglot_harness.training.mixture_files import in_training_order
 
     if args.evaluate and not args.scales:
         raise ConfigError("--evaluate goes with --scales; one student: polyglot-harness evaluate")
@@ -100,7 +100,8 @@ def execute(args: argparse.Namespace) -> int:
         from polyglot_harness.cli.scaling import scale
 
         return scale(args, shop, name, examples, adapter)
-    chosen = choose(examples, shop.spec.recipe.max_train_samples, seed=shop.spec.seed)
+    limit = shop.spec.recipe.max_train_samples
+    chosen = in_training_order(args.data, examples, limit, seed=shop.spec.seed)
     if args.dry_run:
         from polyglot_harness.cli.train_plan import show_train_plan
 

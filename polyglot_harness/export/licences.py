@@ -18,7 +18,7 @@ _HUB_IDS = {
 }  # fmt: skip
 ENGLISH = Source(name="english_prompts.jsonl", licence="Apache-2.0")
 """What translate starts from: shared by all packs, of this project."""
-_ALSO = {"gemma-terms-of-use": "gemma"}
+_ALSO = {"gemma-terms-of-use": "gemma", "llama-3.1-community-license": "llama3.1"}
 
 
 def hub_licence(licences: Iterable[str]) -> str:

@@ -74,7 +74,7 @@ def evaluate(
     seed_everything(int.from_bytes(key_hash("evaluate", seed)[:4], "big"))
     samples: dict[str, Any] = {}
     with reported(progress):
-        for (chat, documents), part in _calls(loaded).items():
+        for (chat, documents, _), part in _calls(loaded).items():
             found = lm_eval.evaluate(
                 lm,
                 {"tasks": part, "groups": {}, "group_map": {}},
@@ -199,16 +199,21 @@ def _take_aggregation(task: Any) -> Any:
     return own
 
 
-def _calls(loaded: dict[str, Any]) -> dict[tuple[bool, int], dict[str, Any]]:
-    """Return the tasks by what lm-eval has for all tasks of a call: the chat template, the limit.
+def _calls(loaded: dict[str, Any]) -> dict[tuple[bool, int, bool], dict[str, Any]]:
+    """Return the tasks by what lm-eval has for all tasks of a call: chat template, limit, cache.
 
-    The tasks' metadata say ``apply_chat_template``, and ``documents_per_item`` where an item is
-    asked in several ways.
+    The tasks' metadata say ``apply_chat_template``, ``documents_per_item`` where an item is asked
+    in several ways, and ``empty_context`` where whole sentences are compared.
     """
-    calls: dict[tuple[bool, int], dict[str, Any]] = {}
+    calls: dict[tuple[bool, int, bool], dict[str, Any]] = {}
     for name, task in loaded.items():
         said = _metadata(task)
-        call = bool(said.get("apply_chat_template")), int(said.get("documents_per_item", 1))
+        call = (
+            bool(said.get("apply_chat_template")),
+            int(said.get("documents_per_item", 1)),
+            # the logits cache of lm-eval 0.4.13 takes a sentence for the same one after a context
+            bool(said.get("empty_context")),
+        )
         calls.setdefault(call, {})[name] = task
     return dict(sorted(calls.items()))
 

@@ -106,6 +106,8 @@ def evaluate(
     model_args: dict[str, Any],
     identity: str,
     pack: LanguagePack,
+    *,
+    chat_template: str | None = None,
 ) -> Done:
     """Evaluate a student, or an anchor, with lm-eval.
 
@@ -115,9 +117,11 @@ def evaluate(
         model_args: Arguments of the student's model type.
         identity: What stands for the model (base and adapter) in the digest.
         pack: The language whose tasks are run.
+        chat_template: In place of the student's; "" for the model's own.
     """
     spec = shop.spec
     tasks = student_tasks(spec, pack)
+    template = spec.student.chat_template if chat_template is None else chat_template
 
     def work(folder: Path, progress: Progress) -> Result:
         from polyglot_harness.lm.evaluate import evaluate as run_tasks
@@ -128,9 +132,9 @@ def evaluate(
             student.model, model_args, batch_size=spec.batch_size, device=spec.device,
             likelihoods=likelihoods and is_served(student.model),
         )  # fmt: skip
-        if student.chat_template and getattr(lm, "tokenizer", None) is not None:
+        if template and getattr(lm, "tokenizer", None) is not None:
             # the untrained base gets the template that its students are trained with
-            lm.tokenizer.chat_template = student.chat_template
+            lm.tokenizer.chat_template = template
         with hub_data() as data:
             found = run_tasks(
                 lm,
@@ -156,7 +160,7 @@ def evaluate(
     inputs = pairs(
         {
             "model": identity,
-            "chat_template": spec.student.chat_template,
+            "chat_template": template,
             "tasks": tasks,
             "task_files": tasks_digest(pack),
             "data": data_identity(tasks, spec.include_path),

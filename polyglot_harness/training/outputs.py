@@ -98,7 +98,7 @@ def _unquantised(model: Any, earlier: Path | None) -> Any:
         revision=getattr(inner.config, "_commit_hash", None),
         dtype=inner.dtype,
     )
-    if earlier is not None:
+    if earlier is not None and (earlier / "adapter_config.json").exists():
         base = PeftModel.from_pretrained(base, earlier).merge_and_unload(safe_merge=True)
     whole = get_peft_model(base, config)
     state = {name: tensor.cpu() for name, tensor in get_peft_model_state_dict(model).items()}

@@ -25,7 +25,7 @@ Scores = NDArray[np.floating[Any]]
 
 def depends_on(rubric: Rubric, spec: RunSpec) -> dict[str, Any]:
     """Return the judges, how they are asked, and the wording."""
-    from polyglot_harness.intrinsic.judging import judgements, verdicts
+    from polyglot_harness.intrinsic.judging import asking, verdicts
     from polyglot_harness.provenance import relevant
     from polyglot_harness.teachers import is_served
 
@@ -36,7 +36,7 @@ def depends_on(rubric: Rubric, spec: RunSpec) -> dict[str, Any]:
     return {
         "rubric": rubric.digest,
         "judges": [_identity(judge) for judge in spec.judges],
-        "asked": [dict(judgements.SETTINGS), dict(judgements.AGAIN), judgements.COMPLETION_STOPS],
+        "asked": [dict(asking.SETTINGS), dict(asking.AGAIN), asking.COMPLETION_STOPS],
         "read": verdicts.VERSION,
         "attempts": spec.judge_attempts,
         "limit": spec.metric_limit,

@@ -7,9 +7,15 @@ from typing import Any
 
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.intrinsic.judging.criteria import ReplyFormat
-from polyglot_harness.intrinsic.judging.judgements import AGAIN, COMPLETION_STOPS, SETTINGS
 from polyglot_harness.lm.exchange import Request
 from polyglot_harness.spec import TeacherCard
+
+SETTINGS: Mapping[str, Any] = {"until": [], "temperature": 0.0, "max_gen_toks": 512}
+"""Greedy; ``gen_kwargs`` of the judge's card come over them."""
+AGAIN: Mapping[str, Any] = {"temperature": 0.7, "top_p": 0.95}
+"""From the second attempt on: a greedy judge would say the same again."""
+COMPLETION_STOPS = ("\n\n", "<prompt>")
+"""A base model would go on with another example."""
 
 
 def question_of(

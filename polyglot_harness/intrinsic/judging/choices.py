@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from polyglot_harness.intrinsic.judging.verdicts import _said_in_json
+from polyglot_harness.intrinsic.judging.verdicts import said_in_json
 from polyglot_harness.lm.exchange import Reply
 from polyglot_harness.spec import digest
 from polyglot_harness.strategies.fields import Fault, without_thoughts
@@ -90,7 +90,7 @@ def read(reply: Reply) -> Choice | Fault:
 
 
 def _choice(text: str) -> Choice | Fault:
-    said = _said_in_json(text, ("better", "reasoning"))
+    said = said_in_json(text, ("better", "reasoning"))
     if given := said.get("better"):
         chosen = {_normal(value) for value in given}
         reasoning = next((r for r in said.get("reasoning", []) if isinstance(r, str)), "")

@@ -8,7 +8,7 @@ are asked again where a batch holds other examples, since these may change the l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyglot_harness.errors import ConfigError, StageError
+from polyglot_harness.errors import StageError
+from polyglot_harness.intrinsic.judging.asking import question_of, reply_format
 from polyglot_harness.intrinsic.judging.criteria import Rubric, question, schema
 from polyglot_harness.intrinsic.judging.verdicts import REASONS, Reader
 from polyglot_harness.intrinsic.samples import Data, Sample
@@ -26,13 +27,6 @@ from polyglot_harness.lm.reply_log import ReplyLog, request_key
 from polyglot_harness.lm.tally import Spending, Tally, price
 from polyglot_harness.spec import LanguagePack, RunSpec, TeacherCard
 from polyglot_harness.teachers import is_served
-
-SETTINGS: Mapping[str, Any] = {"until": [], "temperature": 0.0, "max_gen_toks": 512}
-"""Greedy; ``gen_kwargs`` of the judge's card come over them."""
-AGAIN: Mapping[str, Any] = {"temperature": 0.7, "top_p": 0.95}
-"""From the second attempt on: a greedy judge would say the same again."""
-COMPLETION_STOPS = ("\n\n", "<prompt>")
-"""A base model would go on with another example."""
 
 
 @dataclass
@@ -70,8 +64,7 @@ class Questions:
         self.task = f"{rubric.name} {pack.code} by {judge.name}"
         self._lm, self._judge, self._rubric, self._pack = lm, judge, rubric, pack
         self._data, self._chosen = data, chosen
-        self._chat = judge.form == "chat"
-        self._format = judge.reply_format or ("json" if self._chat else "labels")
+        self._format = reply_format(judge)
         self._schema = schema(rubric) if self._format == "json" else None
         self._samples: Iterator[Sample] = iter(())
         self._next = len(data)
@@ -87,39 +80,13 @@ class Questions:
         return {"id": sample.id, "prompt": sample.prompt, "response": sample.response}
 
     def request(self, document: dict[str, Any], index: int, attempt: int, seed: int) -> Request:
-        """Return the question; its seed is the attempt, so that it is the same in all data.
-
-        Raises:
-            ConfigError: If a judge that is to be instructed has no chat template.
-        """
+        """Return the question (see `question_of`)."""
         text = question(self._rubric, document, self._pack.name, self._format)
-        if self._chat:
-            text = self._instruction(text)
-        else:
-            text += "\n\nreasoning:" if self._format == "labels" else "\n\n"
-        return Request(index, attempt, text, self._settings(attempt), attempt, self._schema)
-
-    def _instruction(self, text: str) -> str:
-        try:
-            context: str = self._lm.apply_chat_template([{"role": "user", "content": text}])
-            return context
-        except ValueError as error:
-            raise ConfigError(
-                f"judge {self._judge.name}: its tokenizer has no chat template; a base model is "
-                "a judge of form=completion"
-            ) from error
+        return question_of(self._lm, self._judge, text, self._schema, index, attempt)
 
     def seed(self, *key: Any) -> int:
         """Return 0: see `request`."""
         return 0
-
-    def _settings(self, attempt: int) -> dict[str, Any]:
-        again = AGAIN if attempt > 1 else {}
-        stops = {} if self._chat else {"until": list(COMPLETION_STOPS)}
-        settings = {**SETTINGS, **stops, **again, **dict(self._judge.gen_kwargs)}
-        # without it some of lm-eval's models take no notice of the temperature
-        settings.setdefault("do_sample", bool(settings["temperature"]))
-        return settings
 
 
 def question_key(request: Request) -> str:

@@ -77,7 +77,7 @@ def _scores(reply: str, criteria: Sequence[str]) -> list[int] | Fault:
         return text
     if not text.strip():
         return Fault("empty")
-    said = _said_in_json(text, criteria) or _said_in_lines(text, criteria)
+    said = said_in_json(text, criteria) or _said_in_lines(text, criteria)
     scores: list[int] = []
     for name in criteria:
         given = said.get(name, [])
@@ -105,7 +105,7 @@ def _number(value: Any) -> float | None:
     return None
 
 
-def _said_in_json(text: str, criteria: Sequence[str]) -> dict[str, list[Any]]:
+def said_in_json(text: str, criteria: Sequence[str]) -> dict[str, list[Any]]:
     """Return what the objects in a text say of each criterion."""
     said: dict[str, list[Any]] = {}
     for value in _objects(text):
