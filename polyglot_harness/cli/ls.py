@@ -120,7 +120,7 @@ def _recipes(include_path: str | None) -> Any:
             f"{r.epochs:g}",
             str(r.lora_r),
             str(r.max_length),
-        )
+        )  # fmt: skip
         for r in recipes
     ]
 
