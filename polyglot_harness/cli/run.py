@@ -21,7 +21,7 @@ examples:
 
   # does a pinch of a teacher's data help in de and cs, and does English hold?
   polyglot-harness run --teacher smollm2-135m-instruct --languages de,cs --english gold:en \
-      --mixture pinch:0,pinch:40 --also_evaluate en,es --output_path runs/pinch
+      --mixture pinch:0,pinch:40 --mix_budget 120 --also_evaluate en,es -o runs/pinch
 
   # what would be done, and what is done already
   polyglot-harness run --config examples/demo.yaml --dry_run
