@@ -382,3 +382,12 @@ def test_most_of_a_language_must_be_in_it() -> None:
         message = str(error.value)
         assert "said to be in 'de'" in message and "(cs " in message and "cs=DATA" in message
         assert "--any_language" in message and len(message.splitlines()) == 1
+
+
+def test_a_stage_without_an_accepted_reply_has_no_examples(tmp_path, capsys):
+    (tmp_path / "examples.jsonl").touch()
+    with pytest.raises(ConfigError, match="no prompts and responses"):
+        read_examples(str(tmp_path))
+    (tmp_path / "record.json").write_text("{}", encoding="utf-8")
+    assert read_examples(str(tmp_path)) == ()
+    assert "none of its replies became an example" in capsys.readouterr().err

@@ -96,6 +96,8 @@ def load_examples(
     if files := stage_files(Path(data)):
         return _of_table(FileTable(data, files), {}, language)
     path = Path(data) / EXAMPLES
+    if (path.parent / RECORD).is_file() and path.is_file() and not path.stat().st_size:
+        return Loaded(text, (), file_sha256(path), ("none of its replies became an example",))
     table = FileTable(data, (path,)) if path.is_file() else find_table(data)
     return _of_table(table, columns or {}, language)
 
