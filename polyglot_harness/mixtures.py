@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from polyglot_harness import cells, stages
-from polyglot_harness.errors import StageError
+from polyglot_harness.errors import ConfigError, StageError
 from polyglot_harness.executors.local import LocalExecutor
 from polyglot_harness.languages import load_pack
 from polyglot_harness.scoring.items import Items
@@ -133,8 +133,32 @@ def training_data(
     if lacking:
         raise StageError(f"mixture {mixture}: no example in {', '.join(lacking)}")
     english = english_set(spec).examples
-    budget = spec.mix_budget or min(len(english), spec.recipe.max_train_samples)
-    return tuple(mix(english, data, mixture, budget=budget, seed=spec.seed).examples)
+    return tuple(mix(english, data, mixture, budget=budget_of(spec), seed=spec.seed).examples)
+
+
+def budget_of(spec: RunSpec) -> int:
+    """Return the number of examples of a mixture, English and others."""
+    there = len(english_set(spec).examples)
+    return spec.mix_budget or min(there, spec.recipe.max_train_samples)
+
+
+def check_mixtures(spec: RunSpec) -> None:
+    """Check that mixtures fit into the English set.
+
+    Raises:
+        ConfigError: If the set cannot be read or is smaller than its budget, or a pinch is larger.
+    """
+    if all(mixture.kind == "alone" for mixture in spec.mixtures):
+        return
+    there, budget = len(english_set(spec).examples), budget_of(spec)
+    if budget > there:
+        raise ConfigError(f"--mix_budget {budget}: the English set has {there} examples")
+    for mixture in spec.mixtures:
+        if mixture.kind == "pinch" and mixture.amount > budget:
+            raise ConfigError(
+                f"--mixture {mixture}: replaces more than the {budget} examples of the mixture; "
+                f"give --mix_budget up to {there} (default: the recipe's max_train_samples)"
+            )
 
 
 def languages_tested(spec: RunSpec) -> tuple[str, ...]:

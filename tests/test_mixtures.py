@@ -120,6 +120,8 @@ def test_files_are_the_same_bytes_again(rows, tmp_path):
         (("--mixture", "pinch:4", "--english", "no.jsonl"), "no.jsonl"),
         (("--mixture", "pinch:4", "--english", "gold:en", "--also_evaluate", "xx"), "xx"),
         (("--mixture", "pinch:4", "--english", "gold:en", "--languages", "en"), "en"),
+        (("--mixture", "pinch:40", "--english", "gold:en"), "--mix_budget up to 130"),
+        (("--mixture", "pinch:4", "--english", "gold:en", "--mix_budget", "131"), "has 130"),
         (("--mixture", "share:101", "--english", "gold:en"), "share"),
     ],
 )

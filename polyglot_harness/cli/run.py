@@ -71,9 +71,11 @@ def execute(args: argparse.Namespace) -> int:
     from polyglot_harness.cli.run_folder import claim, default_folder
     from polyglot_harness.cli.spec_checks import check_models
     from polyglot_harness.cli.spec_of import spec_of, spending_of
+    from polyglot_harness.mixtures import check_mixtures
 
     spec = spec_of(args)
     spending_of(args, spec)
+    check_mixtures(spec)
     root: Path = args.output_path or default_folder(spec)
     args.output_path = root
     if args.dry_run:

@@ -47,11 +47,10 @@ def check_models(spec: RunSpec) -> None:
         ConfigError: If a path does not exist, or a model type or a task is unknown.
     """
     from polyglot_harness.lm.index import task_manager
-    from polyglot_harness.mixtures import english_set, languages_tested
+    from polyglot_harness.mixtures import languages_tested
     from polyglot_harness.models import resolve
     from polyglot_harness.stages import student_tasks
 
-    english_set(spec)
     check_teachers(spec)
     needed = [spec.student.pretrained, *([] if spec.reference == "gold" else [spec.reference])]
     for name in needed:
