@@ -53,5 +53,7 @@ TOML
 pip install --no-deps --no-build-isolation "$work/vllm"
 
 install --editable "$scripts/..[hf,api]" hypothesis pytest
+# trainings whose weights vLLM then serves; their own requirements would move vLLM's
+pip install --no-deps trl==1.16.0 peft==0.21.2
 "$venv/bin/python" -c 'from vllm import LLM' >/dev/null
 echo "$venv has vLLM $version for CPUs"

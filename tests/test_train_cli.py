@@ -162,7 +162,7 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(
               if (row := re.split(r"\s*│\s*", line)) and len(row) > 4}  # fmt: skip
     drawn = [int(counts[code, "respond"][1]) for code in ("de", "id")]
     assert sum(drawn) == 8 and counts["all", ""][1] == "8"
-    assert "Steps:    2 of 4 examples" in out and "Done:     nothing" in out
+    assert "Steps:    2, each on 4 examples" in out and "Done:     nothing" in out
     assert re.search(r"Tokens: +\d+ an example, \d+ at most, about [\d,]+ in all", out)
     assert not (tmp_path / "runs").exists()
     assert run(*args)[0] == 0

@@ -91,7 +91,8 @@ def _steps(recipe: Recipe, n: int) -> str:
     if recipe.packing:
         return "as many as packed batches there are"
     steps = math.ceil(max(0, n - recipe.held_out) / recipe.batch_size) * recipe.epochs
-    return f"{math.ceil(steps)} of {recipe.batch_size} examples, a checkpoint every " + (
+    return (
+        f"{math.ceil(steps)}, each on {recipe.batch_size} examples; a checkpoint every "
         f"{recipe.save_steps}"
     )
 
