@@ -146,10 +146,10 @@ def _plan(args: argparse.Namespace) -> tuple[Workshop, Plan]:
 
     from polyglot_harness.cli.compared import plan_of
     from polyglot_harness.cli.compared_sides import sides_of
-    from polyglot_harness.cli.measured_data import ask_the_hub
     from polyglot_harness.cli.spec_checks import check_teachers
     from polyglot_harness.cli.spec_of import student_of
     from polyglot_harness.cli.stage import workshop
+    from polyglot_harness.data_sources.hub import ask_the_hub
     from polyglot_harness.errors import ConfigError
     from polyglot_harness.models import resolve
 

@@ -109,9 +109,10 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _cells(args: argparse.Namespace, texts: list[str]) -> tuple[Workshop, list[Cell]]:
-    from polyglot_harness.cli.measured_data import Wanted, ask_the_hub, cells_of
+    from polyglot_harness.cli.measured_data import Wanted, cells_of
     from polyglot_harness.cli.spec_checks import check_metric_models, check_teachers
     from polyglot_harness.cli.stage import workshop
+    from polyglot_harness.data_sources.hub import ask_the_hub
 
     ask_the_hub(texts)
     shop = workshop(args)

@@ -8,12 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyglot_harness.data_sources.hub import ask_the_hub
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.files import EXAMPLES, REJECTIONS, jsonl_rows
 from polyglot_harness.store import RECORD, read_record
-
-__all__ = ["Cell", "Wanted", "ask_the_hub", "cells_of", "run_folders"]
 
 if TYPE_CHECKING:
     from polyglot_harness.data_sources.tables import Table

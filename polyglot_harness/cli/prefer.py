@@ -169,8 +169,8 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _workshop(args: argparse.Namespace) -> Workshop:
-    from polyglot_harness.cli.measured_data import ask_the_hub
     from polyglot_harness.cli.stage import workshop
+    from polyglot_harness.data_sources.hub import ask_the_hub
     from polyglot_harness.stages.preferring_training import check_method
 
     if args.recipe == RECIPES["dpo"]:

@@ -137,8 +137,8 @@ def _adapter(folder: Path | None, student: StudentCard) -> Path | None:
 
 
 def _examples(args: argparse.Namespace) -> tuple[Example, ...]:
-    from polyglot_harness.cli.measured_data import ask_the_hub
     from polyglot_harness.data_sources.examples import check_languages, own_ids, read_examples
+    from polyglot_harness.data_sources.hub import ask_the_hub
 
     ask_the_hub(args.data)
     columns = {k: None if v is None else str(v) for k, v in (args.columns or {}).items()}

@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from polyglot_harness.errors import ConfigError
-from polyglot_harness.files import write_jsonl
-from polyglot_harness.reporting import Progress
 from polyglot_harness.spec import Example, Preference, Recipe, StudentCard, digest, key_hash
-from polyglot_harness.stages.students import train, training_inputs
-from polyglot_harness.stages.weights import describe_training, saving
+from polyglot_harness.stages.students import train, training_inputs, training_work
 from polyglot_harness.stages.workshop import Done, Workshop
-from polyglot_harness.store import Result
 from polyglot_harness.students import check_trainable, load_recipe, recipe_names
 
 
@@ -43,28 +39,7 @@ def train_preference(
     check_trainable(student)
     check_method(recipe, "dpo", "preference training")
     drawn = sample(pairs, recipe.max_train_samples, seed=shop.spec.seed)
-
-    def work(folder: Path, progress: Progress) -> Result:
-        from polyglot_harness.models import resolve
-        from polyglot_harness.training import dpo
-
-        shop.pool.release()
-        write_jsonl(folder / "data.jsonl", drawn)
-        counts = dpo.train(
-            drawn,
-            student,
-            recipe,
-            folder,
-            pretrained=resolve(student.pretrained),
-            seed=shop.spec.seed,
-            device=shop.spec.device,
-            adapter=adapter,
-            options=saving(shop.options, adapter),
-            progress=progress,
-        )
-        describe_training(shop, student, recipe, folder, drawn, counts, adapter)
-        return Result(counts)
-
+    work = training_work(shop, student, recipe, drawn, adapter)
     inputs = training_inputs(shop, student, recipe, digest(list(drawn)), adapter)
     title = f"train {student.name} to prefer {name}"
     return shop.run("prefer_train", f"{student.name}-prefers-{name}", inputs, work, title, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +53,38 @@ def train(
     """
     check_trainable(student)
     recipe = recipe or shop.spec.recipe
+    work = training_work(shop, student, recipe, examples, adapter)
+    inputs = training_inputs(shop, student, recipe, digest(list(examples)), adapter)
+    title = f"train {student.name} on {name}"
+    return shop.run("train", f"{student.name}-on-{name}", inputs, work, title, 0)
+
+
+def training_work(
+    shop: Workshop,
+    student: StudentCard,
+    recipe: Recipe,
+    data: Sequence[Any],
+    adapter: Path | None,
+) -> Callable[[Path, Progress], Result]:
+    """Return the work of a training stage, by the recipe's method.
+
+    Args:
+        shop: The run.
+        student: The base model's card.
+        recipe: Its method says what `data` are.
+        data: Examples, or preferences for ``dpo``.
+        adapter: Folder of an earlier training's adapter, merged before this one begins.
+    """
 
     def work(folder: Path, progress: Progress) -> Result:
         from polyglot_harness.models import resolve
-        from polyglot_harness.training import sft
+        from polyglot_harness.training import dpo, sft
 
         shop.pool.release()
-        write_jsonl(folder / "data.jsonl", examples)
-        counts = sft.train(
-            examples,
+        write_jsonl(folder / "data.jsonl", data)
+        train_by = dpo.train if recipe.method == "dpo" else sft.train
+        counts = train_by(
+            data,
             student,
             recipe,
             folder,
@@ -72,12 +95,10 @@ def train(
             options=saving(shop.options, adapter),
             progress=progress,
         )
-        describe_training(shop, student, recipe, folder, examples, counts, adapter)
+        describe_training(shop, student, recipe, folder, data, counts, adapter)
         return Result(counts)
 
-    inputs = training_inputs(shop, student, recipe, digest(list(examples)), adapter)
-    title = f"train {student.name} on {name}"
-    return shop.run("train", f"{student.name}-on-{name}", inputs, work, title, 0)
+    return work
 
 
 def training_inputs(
