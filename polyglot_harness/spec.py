@@ -401,6 +401,10 @@ class StageRecord(Record):
     provenance: Pairs = ()
 
 
+Interval = tuple[str, float, float]
+"""Name of a number, and the ends of its 95 % interval."""
+
+
 class PolyglotScore(Record):
     """The joined score of one cell, with its parts."""
 
@@ -433,6 +437,7 @@ class PolyglotScore(Record):
     pool: str = ""
     n_items: int = 0
     measurements: tuple[Measurement, ...] = ()
+    intervals: tuple[Interval, ...] = ()
 
 
 def pairs(mapping: dict[str, Any]) -> Pairs:

@@ -15,7 +15,8 @@ from polyglot_harness import __version__
 
 COMMANDS = (
     "run", "generate", "measure", "mix", "train", "prefer", "evaluate", "compare", "score",
-    "analyze", "export", "ls", "models", "tasks_path", "init_language", "validate",
+    "leaderboard", "recommend", "analyze", "export", "ls", "models", "tasks_path", "init_language",
+    "validate",
 )  # fmt: skip
 
 EPILOG = """\

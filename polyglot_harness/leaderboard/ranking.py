@@ -15,8 +15,9 @@ from typing import Literal
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.scoring.pgr import ANCHOR_INVERTED, ANCHOR_WEAK
 from polyglot_harness.signature import diff_signatures
-from polyglot_harness.spec import PolyglotScore, Record
+from polyglot_harness.spec import Interval, PolyglotScore, Record
 
+Aggregate = Literal["mean", "borda", "mrr"]
 ANCHOR_FLAGS = (ANCHOR_INVERTED, ANCHOR_WEAK)
 PER_LANGUAGE = ("lang", "pack", "tasks", "pool")
 """Fields of a signature that may differ between languages; within one, only the teacher may."""
@@ -43,6 +44,28 @@ class TeacherRow(Record):
     stable: float | None
     flags: tuple[str, ...] = ()
     """Of any of its cells."""
+    intervals: tuple[Interval, ...] = ()
+    """Of the means over languages."""
+    rank_low: float | None = None
+    """Best rank within the 95 % interval of ranks."""
+    rank_high: float | None = None
+    borda: float | None = None
+    """Mean over languages of the share of the other teachers that it is ahead of, 0 to 1."""
+    mrr: float | None = None
+    """Mean over languages of 1 / rank."""
+    cost_usd: float | None = None
+    """Of all its cells."""
+
+
+class Pair(Record):
+    """Two teachers compared."""
+
+    a: str
+    b: str
+    better: float
+    """Probability that a is better than b."""
+    p_holm: float
+    """Two-sided p of the difference, corrected by Holm over all pairs of the board."""
 
 
 class Ranking(Record):
@@ -53,6 +76,12 @@ class Ranking(Record):
     """Why it is ranked by this, in a sentence."""
     languages: tuple[str, ...]
     rows: tuple[TeacherRow, ...]
+    aggregate: Aggregate = "mean"
+    """How languages are joined."""
+    pairs: tuple[Pair, ...] = ()
+    """Of every two teachers; of a large board only those next to each other, and with the first."""
+    uncertainty: str = ""
+    """How intervals were made, in a sentence."""
 
 
 def rank(scores: Sequence[PolyglotScore]) -> Ranking:
