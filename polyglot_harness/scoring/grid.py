@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from polyglot_harness.scoring.items import FloatArray
 
-
 BoolArray = npt.NDArray[np.bool_]
 VALUES = ("raw", "base", "reference", "gain", "gap", "pgr")
 """Each with its standard error as e.g. ``raw_stderr`` (base and reference: none)."""
