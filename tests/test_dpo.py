@@ -113,6 +113,13 @@ def test_loss_by_hand(base: Path, tmp_path: Path, tuning: str) -> None:
     assert curve(tmp_path / "2")[1]["rewards/margins"] == pytest.approx(margin, abs=1e-4)
 
 
+def test_one_step_with_a_warm_up_learns(base: Path, tmp_path: Path) -> None:
+    """The first step of a warm-up has a learning rate of 0, which must not be the only one."""
+    train(base, made(1), tmp_path, warmup_steps=0.05, scheduler="cosine")
+    moved = [value for name, value in weights(tmp_path / "adapter").items() if "lora_B" in name]
+    assert moved and all(float(value.abs().max()) > 0 for value in moved)
+
+
 def test_trl_alone_gives_the_same(base: Path, tmp_path: Path) -> None:
     import torch
     from peft import LoraConfig

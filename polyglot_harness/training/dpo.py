@@ -18,7 +18,7 @@ from polyglot_harness.errors import ConfigError, MissingDependency, StageError
 from polyglot_harness.reporting import Progress, ignore
 from polyglot_harness.spec import Preference, Recipe, StudentCard, TrainingOptions
 from polyglot_harness.training import encoding, margins, pairs
-from polyglot_harness.training.arguments import trainer_arguments
+from polyglot_harness.training.arguments import shorten_warmup, trainer_arguments
 from polyglot_harness.training.base import (
     check_vocabulary,
     context_length,
@@ -169,6 +169,7 @@ def _trainer(
         callbacks=list(callbacks),
     )
     trainer.remove_callback(PrinterCallback)  # the progress shown is ours
+    shorten_warmup(trainer)
     if recipe.tuning == "qlora":
         float32_adapter(trainer.model)
     return trainer
