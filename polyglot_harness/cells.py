@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from polyglot_harness import stages
 from polyglot_harness.lm.evaluate import ITEMS, read_items
+from polyglot_harness.scoring.cells import Anchors
 from polyglot_harness.scoring.items import Items
-from polyglot_harness.scoring.polyglot import Anchors
 from polyglot_harness.spec import Example, LanguagePack, TeacherCard
 from polyglot_harness.stages import Done, Workshop
 from polyglot_harness.store import verify_output
@@ -41,13 +41,14 @@ def anchors(shop: Workshop, pack: LanguagePack) -> Anchors:
     lower = base(shop, pack)
     if shop.spec.reference == "gold":
         trained = train_on_sample(shop, f"gold-{pack.code}", gold_examples(pack))
-        return Anchors(lower, evaluate_trained(shop, "gold", trained, pack))
+        upper = evaluate_trained(shop, "gold", trained, pack)
+        return Anchors(lower, upper, student=student.name)
     official = student.model_copy(update={"pretrained": shop.spec.reference, "revision": ""})
     reference = stages.evaluate(
         shop, "reference", stages.base_args(official), stages.base_identity(official), pack,
         chat_template="",
     )  # fmt: skip
-    return Anchors(lower, _items(reference))
+    return Anchors(lower, _items(reference), student=student.name)
 
 
 def base(shop: Workshop, pack: LanguagePack) -> Items:

@@ -10,14 +10,15 @@ from polyglot_harness import cells, mixtures
 from polyglot_harness.errors import HarnessError
 from polyglot_harness.executors.local import LocalExecutor
 from polyglot_harness.languages import load_pack
-from polyglot_harness.leaderboard.ranking import Ranking, rank
+from polyglot_harness.leaderboard.ranking import Ranking, score_and_rank
 from polyglot_harness.lm.pool import ModelPool
 from polyglot_harness.lm.tally import Spending
 from polyglot_harness.reporting import Reporter
 from polyglot_harness.run_signature import cell_signature
+from polyglot_harness.scoring.cells import Anchors, Cell
 from polyglot_harness.scoring.items import Items
 from polyglot_harness.scoring.mixtures import MixtureRow
-from polyglot_harness.scoring.polyglot import Anchors, Cell, score_cells
+from polyglot_harness.scoring.options import Scoring
 from polyglot_harness.spec import (
     LanguagePack,
     Mixture,
@@ -39,12 +40,29 @@ class Board:
     ranking: Ranking
 
 
+@dataclass(frozen=True)
+class CellData:
+    """What a teacher wrote in a language, and what was measured of it."""
+
+    teacher: TeacherCard
+    language: str
+    generated: tuple[Done, ...] = ()
+    """A stage a strategy; () if one failed."""
+    measured: Done | None = None
+
+
 @dataclass
 class Outcome:
-    """What a run found."""
+    """What a run found. A cell is named ``"<teacher> <language>"``."""
 
     boards: dict[str, Board] = field(default_factory=dict)
     """By mixture."""
+    cells: dict[str, CellData] = field(default_factory=dict)
+    """All of the grid, those that failed too."""
+    answers: dict[str, dict[str, Items]] = field(default_factory=dict)
+    """Mixture -> cell -> what its student answered."""
+    anchors: dict[str, Anchors] = field(default_factory=dict)
+    """By language."""
     mixtures: tuple[MixtureRow, ...] = ()
     """Students of mixtures by language."""
     errors: dict[str, HarnessError] = field(default_factory=dict)
@@ -58,6 +76,7 @@ def run(
     only_finished: bool = False,
     spending: Spending | None = None,
     options: TrainingOptions | None = None,
+    scoring: Scoring | None = None,
 ) -> Outcome:
     """Run all cells of a spec.
 
@@ -71,6 +90,7 @@ def run(
         only_finished: Run no stage; those that are not finished count as failed.
         spending: The money that teachers may cost; None for no limit.
         options: How trainings are run.
+        scoring: How scores are made; None for alpha and seed of the spec, and else the defaults.
 
     Returns:
         Scores and rankings, and the errors of the cells that failed.
@@ -89,7 +109,9 @@ def run(
     data = executor.map("generate", lambda cell: cells.generate(shop, *cell), grid)
     ready = {name: (*grid[name], done) for name, done in data.items()}
     measured = executor.map("measure", lambda cell: cells.measure(shop, *cell), ready)
-    anchors = executor.map("anchors", lambda pack: cells.anchors(shop, pack), packs)
+    evaluated = executor.map("anchors", lambda pack: cells.anchors(shop, pack), packs)
+    # a stage that failed has left its error: its cells are shown as incomplete
+    anchors = {code: evaluated.get(code, Anchors(failed="anchors failed")) for code in packs}
     answers: dict[str, dict[str, Items]] = {}
     if ALONE in spec.mixtures:
         answers[str(ALONE)] = executor.map(
@@ -101,12 +123,24 @@ def run(
         answers.setdefault(str(student.mixture), {}).update(own)
     # English alone says nothing of a teacher
     taught = [mixture for mixture in spec.mixtures if mixture == ALONE or mixture.amount]
+    scoring = scoring or Scoring(alpha=spec.alpha, seed=spec.seed)
     boards = {
-        str(mixture): _board(spec, mixture, grid, answers.get(str(mixture), {}), measured, anchors)
+        str(mixture): _board(
+            spec, mixture, grid, answers.get(str(mixture), {}), measured, anchors, scoring
+        )
         for mixture in taught
     }
-    rows = mixtures.compare(shop, executor, students, anchors)
-    return Outcome(boards, rows, executor.errors)
+    return Outcome(
+        boards=boards,
+        cells={
+            name: CellData(teacher, pack.code, tuple(data.get(name, ())), measured.get(name))
+            for name, (teacher, pack) in grid.items()
+        },
+        answers=answers,
+        anchors=anchors,
+        mixtures=mixtures.compare(shop, executor, students, anchors),
+        errors=executor.errors,
+    )
 
 
 def _board(
@@ -116,22 +150,18 @@ def _board(
     answers: Mapping[str, Items],
     measured: Mapping[str, Done],
     anchors: Mapping[str, Anchors],
+    scoring: Scoring,
 ) -> Board:
     """Score and rank the cells of one mixture."""
-    scores = score_cells(
-        [
-            Cell(
-                teacher=teacher.name,
-                language=pack.code,
-                student=spec.student.name,
-                signature=cell_signature(spec, pack, mixture),
-                items=answers.get(name),
-                measurements=measured[name].record.measurements if name in measured else (),
-            )
-            for name, (teacher, pack) in grid.items()
-        ],
-        anchors,
-        alpha=spec.alpha,
-        seed=spec.seed,
-    )
-    return Board(scores, rank(scores))
+    made = [
+        Cell(
+            teacher=teacher.name,
+            language=pack.code,
+            student=spec.student.name,
+            signature=cell_signature(spec, pack, mixture),
+            items=answers.get(name),
+            measurements=measured[name].record.measurements if name in measured else (),
+        )
+        for name, (teacher, pack) in grid.items()
+    ]
+    return Board(*score_and_rank(made, anchors, scoring))

@@ -16,9 +16,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from polyglot_harness.leaderboard.files import read_leaderboard
+from polyglot_harness.leaderboard.results import decode, read_files
 
 RUN = (
     "run", "--teacher", "gemma-3-270m", "--languages", "id", "--strategies", "respond,generate",
@@ -74,6 +76,13 @@ def test_a_run_leaves_what_it_promises(finished):
     assert 0 < measured["response_distinct_ri"].value < 1
     assert "polyglot-harness" not in score.signature and "lang:id" in score.signature
     assert "gemma-3-270m" in (finished / "LEADERBOARD.md").read_text(encoding="utf-8")
+    ((_, results),) = read_files(finished)
+    (row,) = results.rows
+    assert (row.raw, row.gain, row.pgr) == (score.raw, score.gain, score.pgr)
+    assert (row.signature, row.n_replies) == (score.signature, 12)
+    assert set(row.missing) == set(score.missing) - {"z"}
+    student = np.concatenate([decode(task.student) for task in row.items])
+    assert student.size == 24 and {len(task.reference or "") for task in row.items} == {12}
     generate = sorted((finished / "generate").iterdir())
     assert len(generate) == 2
     for folder in generate:

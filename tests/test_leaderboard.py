@@ -121,12 +121,12 @@ def test_nothing_to_rank() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"signature": "lang:de|n:99|tasks:de5c"}, r"A \(de\) and B \(de\) differ in n$"),
-        ({"signature": "lang:de|n:24|tasks:other"}, "differ in tasks$"),
-        ({"signature": "lang:de|n:24|tasks:de5c|seed:1"}, "differ in seed$"),
-        ({"student": "olmo"}, "differ in student$"),
-        ({"pool": "v1"}, "differ in pool$"),
-        ({"language": "ja", "signature": "lang:ja|n:99|tasks:ja5c"}, r"\(ja\) differ in n$"),
+        ({"signature": "lang:de|n:99|tasks:de5c"}, r"A \(de\) and B \(de\) differ in n \(24 and 99\)$"),
+        ({"signature": "lang:de|n:24|tasks:other"}, r"differ in tasks \(de5c and other\)$"),
+        ({"signature": "lang:de|n:24|tasks:de5c|seed:1"}, r"differ in seed \(none and 1\)$"),
+        ({"student": "olmo"}, r"differ in student \(gemma and olmo\)$"),
+        ({"pool": "v1"}, r"differ in pool \(cells@de and v1\)$"),
+        ({"language": "ja", "signature": "lang:ja|n:99|tasks:ja5c"}, r"\(ja\) differ in n \(24 and 99\)$"),
     ],
 )
 def test_different_conditions_are_not_ranked_together(
@@ -314,7 +314,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert board == read_leaderboard(paths[0].parent)
     assert hash(board.scores) == hash(tuple(cells))
     assert rank(board.scores) == ranking
-    assert json.loads(paths[0].read_text(encoding="utf-8"))["schema_version"] == 1
+    assert json.loads(paths[0].read_text(encoding="utf-8"))["schema_version"] == 2
     assert paths[1].read_text(encoding="utf-8") == markdown(cells, ranking)
 
 
@@ -338,7 +338,10 @@ def test_a_file_cut_short(tmp_path: Path, share: float) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 2}, "schema_version is 2, this version reads 1"),
+        ({"schema_version": 3}, "schema_version 3 is of a later polyglot-harness: update it"),
+        ({"schema_version": 0}, "schema_version is 0; valid: 1, 2"),
+        ({"schema_version": "x"}, "schema_version is 'x'; valid: 1, 2"),
+        ({"schema_version": 1, "ranking": 3}, "not of schema 1 as it says"),
         ({"scores": [{"teacher": "A"}]}, "not a leaderboard .*scores.0"),
         ({"extra": 1}, "unknown field 'extra'"),
     ],

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,12 +18,9 @@ from polyglot_harness.scoring import (
     align,
     anchor_flags,
     estimate,
-    load_pool,
     polyglot_score,
-    pool_of,
     recovered,
     score_cells,
-    z_of,
 )
 from polyglot_harness.scoring.items import Arrays, FloatArray, count, subtract
 from polyglot_harness.scoring.pgr import Method, bootstrap_means
@@ -201,107 +197,6 @@ def test_bootstrap_is_seeded() -> None:
     assert recovered(*three, seed=1) != recovered(*three, seed=2)
 
 
-# --- intrinsic z -------------------------------------------------------------------------------
-
-
-def test_z_by_hand() -> None:
-    cells = [
-        {"prompt_distinct_ri": 0.1, "perplexity": math.e - 1},  # -log1p: -1
-        {"prompt_distinct_ri": 0.3, "perplexity": math.e**3 - 1},  # -3
-    ]
-    pool = pool_of(cells)
-    assert [m for m, *_ in pool.moments] == ["prompt_distinct_ri", "perplexity"]
-    assert pool.moments[1][1:] == pytest.approx((-2, 1))
-    assert [z_of(c, pool) for c in cells] == pytest.approx([0, 0])
-    assert z_of({**cells[1], "perplexity": math.e - 1}, pool) == pytest.approx(1)
-
-
-def test_z_uses_the_population_sd() -> None:
-    cells = [{"rubric_score": v} for v in (1.0, 2.0, 3.0)]
-    pool = pool_of(cells)
-    assert [z_of(c, pool) for c in cells] == pytest.approx([-math.sqrt(1.5), 0, math.sqrt(1.5)])
-
-
-def test_a_metric_without_spread_counts_as_zero() -> None:
-    cells = [{"rubric_score": 3.0, "prompt_distinct_ri": v} for v in (0.1, 0.2)]
-    pool = pool_of(cells)
-    assert [z_of(c, pool) for c in cells] == pytest.approx([-0.5, 0.5])
-
-
-@pytest.mark.parametrize("absent", [{}, {"rubric_score": None}, {"rubric_score": math.inf}])
-def test_a_metric_missing_for_one_cell_leaves_only_that_cell_without_z(
-    absent: dict[str, float | None],
-) -> None:
-    cells = [{"rubric_score": 1.0, "perplexity": 3.0}, {"rubric_score": 3.0, "perplexity": 3.0}]
-    pool = pool_of([*cells, {"perplexity": 3.0, **absent}])
-    assert [z_of(c, pool) for c in cells] == pytest.approx([-0.5, 0.5])
-    assert z_of({"perplexity": 3.0, **absent}, pool) is None
-    assert pool.size == 2
-
-
-def test_a_metric_missing_for_all_is_no_part_and_the_label_says_so() -> None:
-    pool = pool_of([{"perplexity": 3.0}, {"perplexity": 5.0}])
-    without = "without prompt_distinct_ri, response_distinct_ri, rubric_score"
-    assert pool.label == f"{pool.name} {without}"
-    assert pool.name.startswith("cells@")
-    assert z_of({}, pool_of([{}])) is None
-
-
-def test_pool_does_not_depend_on_the_order_of_cells() -> None:
-    cells = [{"prompt_distinct_ri": 0.1 * i, "perplexity": 3.0 + i} for i in range(5)]
-    assert pool_of(cells) == pool_of(cells[::-1])
-    assert pool_of(cells).name != pool_of(cells[:4]).name
-
-
-def write(path: Path, value: object) -> Path:
-    path.write_text(json.dumps(value), encoding="utf-8")
-    return path
-
-
-def test_frozen_pool(tmp_path: Path) -> None:
-    file = {
-        "name": "v1",
-        "mean": {"rubric_score": 3, "perplexity": -2},
-        "sd": {"rubric_score": 0.5, "perplexity": 1},
-    }
-    pool = load_pool(write(tmp_path / "pool.json", file))
-    assert pool == Pool("v1", (("perplexity", -2.0, 1.0), ("rubric_score", 3.0, 0.5)))
-    assert pool.label == "v1 without prompt_distinct_ri, response_distinct_ri"
-    cells = [cell("a", rubric_score=4.0, perplexity=math.e - 1), cell("b", perplexity=3.0)]
-    first, second = score_cells(cells, {}, pool=pool)
-    assert first.z == pytest.approx((2 + 1) / 2)
-    assert second.z is None and "rubric_score" in second.missing
-    # another teacher does not move it
-    alone = score_cells(cells[:1], {}, pool=pool)
-    assert (alone[0].z, alone[0].pool) == (first.z, pool.label)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('{"name": "v1", "mean": {', "not a frozen pool"),
-        ("[]", "expected a JSON object"),
-        ('{"name": "v1", "mean": {"perplexity": 1}}', "'sd' is missing"),
-        ('{"name": "v1", "mean": {"perplexity": 1}, "sd": {"perplexity": -1}}', "sd.perplexity"),
-        ('{"name": "v1", "mean": {"perplexity": NaN}, "sd": {"perplexity": 1}}', "finite"),
-        ('{"name": "v1", "mean": {"perplexity": 1}, "sd": {}}', "the same metrics"),
-        ('{"name": "v1", "mean": {}, "sd": {}}', "at least one"),
-        ('{"name": "v1", "mean": {"ppl": 1}, "sd": {"ppl": 1}}', "unknown metric"),
-    ],
-)
-def test_frozen_pool_is_checked(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "pool.json"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match=message) as caught:
-        load_pool(path)
-    assert str(path) in str(caught.value)
-
-
-def test_frozen_pool_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="none.json"):
-        load_pool(tmp_path / "none.json")
-
-
 # --- Polyglot Score ----------------------------------------------------------------------------
 
 ANCHORS = {"de": Anchors(BASE, REFERENCE)}
@@ -379,12 +274,39 @@ def test_missing_parts_are_named() -> None:
 
 
 def test_missing_anchors_are_named() -> None:
-    (got,) = score_cells([cell(**METRICS)], {"de": Anchors(BASE)})
+    (got,) = score_cells([cell(**METRICS)], {"de": Anchors(BASE, failed="out of memory")})
     assert got.missing == ("pgr", "reference")
     assert (got.gain, got.gap, got.pgr) == (0.5, None, None)
-    (got,) = score_cells([cell(**METRICS)], {})
+    (got,) = score_cells([cell(**METRICS)], {"de": Anchors(failed="out of memory")})
     assert got.missing == ("pgr", "base", "reference")
     assert (got.raw, got.gain) == (0.625, None)
+
+
+@pytest.mark.parametrize(
+    ("anchors", "message"),
+    [
+        ({}, "t, de: no answers of the base and the reference of s: evaluate them"),
+        ({"de": Anchors(BASE)}, "t, de: no answers of the reference of s"),
+        ({"ja": ANCHORS["de"]}, "t, de: no answers of the base and the reference"),
+        ({"de": replace(ANCHORS["de"], student="x")}, "these are of x, the cell is of s; evaluate"),
+        ({"de": replace(ANCHORS["de"], tasks="1")}, "evaluated on tasks:1, the student on tasks:2"),
+    ],
+)
+def test_anchors_of_others_are_never_borrowed(anchors: dict[str, Anchors], message: str) -> None:
+    own = replace(cell(**METRICS), signature="lang:de|tasks:2")
+    with pytest.raises(ConfigError, match=message):
+        score_cells([own], anchors)
+
+
+def test_anchors_that_say_whose_they_are() -> None:
+    own = replace(cell(**METRICS), signature="lang:de|tasks:2")
+    named = {"de": replace(ANCHORS["de"], student="s", tasks="2")}
+    assert score_cells([own], named) == score_cells([own], ANCHORS)
+
+
+def test_a_cell_that_comes_twice() -> None:
+    with pytest.raises(ConfigError, match="two cells of t in de: keep one"):
+        score_cells([cell(), cell()], ANCHORS)
 
 
 def test_one_cell_has_no_stable_score() -> None:
@@ -395,7 +317,8 @@ def test_one_cell_has_no_stable_score() -> None:
 def test_pools_are_within_a_language() -> None:
     cells = [cell("a", rubric_score=1.0), cell("b", rubric_score=3.0)]
     more = [cell("a", language="ja", rubric_score=4.0), cell("b", language="ja", rubric_score=5.0)]
-    assert score_cells(cells + more, ANCHORS)[:2] == score_cells(cells, ANCHORS)
+    both = {"de": ANCHORS["de"], "ja": ANCHORS["de"]}
+    assert score_cells(cells + more, both)[:2] == score_cells(cells, both)
 
 
 @pytest.mark.parametrize(("n", "flags"), [(4, ("small_pool",)), (5, ())])

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from scored import cell, items
 
-from polyglot_harness.scoring import Anchors, polyglot_score, score_cells
+from polyglot_harness.analysis.published import published_rows
+from polyglot_harness.leaderboard.ranking import rank_grid
+from polyglot_harness.scoring import (
+    METRICS,
+    Anchors,
+    Grid,
+    alpha_robustness,
+    polyglot_score,
+    score_cells,
+    score_grid,
+    uncertainty,
+)
+from polyglot_harness.scoring.grid import column
 
 PAPER = [  # teacher, language, raw, pgr, z, score
     ("Llama-3.1-70B-Instruct", "ar", 0.4006603526, -1.5276961083, -0.3993819095, -0.9635390089),
@@ -37,3 +50,47 @@ def test_the_papers_german_anchors_are_inverted() -> None:
         assert got.pgr == pytest.approx(pgr, abs=1e-6)
         assert got.flags[0] == "anchor_inverted"
         assert got.gain is not None and got.gain < 0 < pgr
+
+
+def released() -> tuple[Grid, dict[str, dict[str, float]]]:
+    """The 60 released cells as a board, and teacher -> language -> their Polyglot Score."""
+    rows, _ = published_rows()
+    teachers = tuple(sorted({row.teacher for row in rows}))
+    languages = tuple(sorted({row.language for row in rows}))
+    values = {n: np.full((len(teachers), len(languages)), np.nan) for n in ("raw", "pgr", "z")}
+    published: dict[str, dict[str, float]] = {}
+    for row in rows:
+        place = teachers.index(row.teacher), languages.index(row.language)
+        for name, array in values.items():
+            array[place] = row.values[name]
+        published.setdefault(row.teacher, {})[row.language] = float(row.values["pg_score"])
+    nothing = np.full((len(teachers), len(languages), len(METRICS)), np.nan)
+    return Grid(teachers, languages, values, nothing, nothing), published
+
+
+def test_means_of_the_paper() -> None:
+    grid, published = released()
+    ranking = rank_grid(grid, score_grid(grid), None)
+    means = {t: sum(cells.values()) / len(cells) for t, cells in published.items()}
+    assert (len(grid.teachers), len(grid.languages)) == (10, 6)
+    assert {r.teacher: r.score for r in ranking.rows} == pytest.approx(means, abs=1e-9)
+    assert [r.teacher for r in ranking.rows] == sorted(means, key=lambda t: -means[t])
+
+
+def test_robustness_of_the_paper() -> None:
+    """The matrix is over the 60 cells; over the ten teachers' means alpha decides far more."""
+    grid, _ = released()
+    z, pgr = score_grid(grid).z, column(grid, "pgr")
+    upper = np.triu_indices(5, 1)
+    assert alpha_robustness(z, pgr)[upper].round(2).tolist() == [
+        0.97, 0.89, 0.71, 0.41, 0.96, 0.82, 0.55, 0.94, 0.74, 0.91]  # fmt: skip
+    assert alpha_robustness(z, pgr, over="teachers")[upper].round(2).tolist() == [
+        0.82, 0.49, 0.18, 0.05, 0.84, 0.62, 0.53, 0.94, 0.88, 0.98]  # fmt: skip
+
+
+def test_numbers_without_errors_have_no_intervals() -> None:
+    grid, _ = released()
+    found = uncertainty(grid, score_grid(grid), resamples=100)
+    for name in found.cells:
+        assert np.isnan(found.cells[name]).all() and np.isnan(found.means[name]).all()
+    assert np.isnan(found.ranks).all() and np.isnan(found.p_holm).all()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +18,13 @@ from polyglot_harness.analysis.frame import FloatArray
 from polyglot_harness.analysis.regression import fit, r_squared
 from polyglot_harness.analysis.resampling import shuffles
 from polyglot_harness.analysis.rows import Row, number, read_rows
+from polyglot_harness.leaderboard.importing.anchor_line import Anchor, back_out
 from polyglot_harness.scoring.pgr import ANCHOR_INVERTED
 
 FOLDER = Path(__file__).with_name("released")
 CELLS, PCA = "cells.csv", "pca.json"
 OUTCOMES = ("raw", "gain", "pgr")
 METRIC = "z"
-_ROUNDING = 1e-6  # the released numbers have ten decimals
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """What raw scores and PGR of a language say of base and reference."""
-
-    language: str
-    base: float | None
-    gap: float | None
-    """reference - base; None where no single pair of anchors gives the released PGR."""
-    residual: float
-    """Largest distance of a PGR from the line through all of the language."""
 
 
 def published_rows() -> tuple[list[Row], tuple[Anchor, ...]]:
@@ -65,13 +52,7 @@ def _with_gain(row: Row, gap: float | None) -> Row:
 
 
 def _anchor(language: str, rows: Sequence[Row]) -> Anchor:
-    raw, pgr = column(rows, "raw"), column(rows, "pgr")
-    line = fit(raw[:, None], pgr, 1)
-    residual = float(np.abs(pgr - line.predict(raw[:, None])).max())
-    if residual > _ROUNDING:
-        return Anchor(language, None, None, residual)
-    gap = float(raw.std() / line.betas[0])
-    return Anchor(language, float(raw.mean() - line.intercept * gap), gap, residual)
+    return back_out(language, column(rows, "raw"), column(rows, "pgr"))
 
 
 def column(rows: Sequence[Row], name: str) -> FloatArray:

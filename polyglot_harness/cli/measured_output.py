@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polyglot_harness.csv_cells import csv_cell
 from polyglot_harness.spec import Measurement
 
 if TYPE_CHECKING:
@@ -138,5 +139,5 @@ def _csv(found: Measured, pages: Sequence[Path]) -> str:
     for cell, done in found:
         for name, m in _labelled(done).items():
             row: list[Any] = [getattr(m, field) for field in FIELDS]
-            writer.writerow([cell.name, cell.pack.code, name, *row])
+            writer.writerow(map(csv_cell, [cell.name, cell.pack.code, name, *row]))
     return out.getvalue()

@@ -15,16 +15,20 @@ if TYPE_CHECKING:
 def finish(outcome: Outcome, spec: RunSpec, root: Path) -> int:
     """Write the leaderboard, print the tables; return 4 if a cell failed."""
     from polyglot_harness.cli.console import table_console
+    from polyglot_harness.leaderboard.collect import results_of
+    from polyglot_harness.leaderboard.results import RESULTS, write_results
 
     console = table_console()
-    first, *others = outcome.boards
-    files = _board(outcome, first, root, console, several=bool(others or outcome.mixtures))
-    for name in others:
-        folder = root / "mixtures" / name.replace(":", "-")
-        files += _board(outcome, name, folder, console, several=True)
+    several = len(outcome.boards) + bool(outcome.mixtures) > 1
+    files: list[Path] = []
+    for name in outcome.boards:
+        folder = root / "mixtures" / name.replace(":", "-") if files else root
+        files += _board(outcome, name, folder, console, several=several)
     if outcome.mixtures:
         files += _mixtures(outcome, root, console)
+    results = write_results(root / RESULTS, results_of(outcome, spec))
     console.print(f"Ranking:   {', '.join(str(path) for path in files)}", soft_wrap=True)
+    console.print(f"Results:   {root / RESULTS} ({len(results)} files), for `leaderboard build`")
     console.print(f"Data:      {root}/generate/*/examples.jsonl (rejected: rejections.jsonl)")
     console.print(f"Students:  {root}/train/*/adapter, item scores {root}/evaluate/*/items.jsonl")
     if outcome.errors:
@@ -34,7 +38,8 @@ def finish(outcome: Outcome, spec: RunSpec, root: Path) -> int:
         return 4
     console.print(
         f"Next: read {root / 'LEADERBOARD.md'}, look at the examples, then raise --limit or add a "
-        "teacher with --update; finished work is kept.",
+        f"teacher with --update; finished work is kept. Beside other runs: polyglot-harness "
+        f"leaderboard build {root} RUN ...",
         soft_wrap=True,
     )
     return 0

@@ -11,22 +11,24 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from polyglot_harness.csv_cells import csv_cell
 from polyglot_harness.errors import StoreError
 from polyglot_harness.files import explain
+from polyglot_harness.leaderboard.migrations import migrated
 from polyglot_harness.leaderboard.ranking import Ranking
 from polyglot_harness.leaderboard.render import markdown
 from polyglot_harness.spec import Pairs, PolyglotScore, Record
 from polyglot_harness.store import disk_errors, write_atomically
 
-SCHEMA_VERSION = 1
 JSON, MARKDOWN, CSV = "leaderboard.json", "LEADERBOARD.md", "leaderboard.csv"
-_NESTED = ("measurements", "flags", "missing")
+_NONE = (None, None)
+_NESTED = ("measurements", "flags", "missing", "intervals")
 
 
 class Board(Record):
     """What ``leaderboard.json`` holds."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     scores: tuple[PolyglotScore, ...]
     ranking: Ranking
     provenance: Pairs = ()
@@ -63,13 +65,13 @@ def write_leaderboard(
 
 
 def read_leaderboard(path: Path) -> Board:
-    """Read ``leaderboard.json``.
+    """Read ``leaderboard.json``; one of an older schema is migrated.
 
     Args:
         path: The file, or its folder.
 
     Raises:
-        StoreError: If it is missing, cut short, edited into something else, or of another schema.
+        StoreError: If it is missing, cut short, edited into something else, or of no known schema.
     """
     path = path / JSON if path.is_dir() else path
     remedy = "delete it and make the leaderboard again from its run"
@@ -79,13 +81,10 @@ def read_leaderboard(path: Path) -> Board:
         raise StoreError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise StoreError(f"{path}: damaged or cut short ({error}); {remedy}") from None
-    schema = data.get("schema_version") if isinstance(data, dict) else None
-    if schema != SCHEMA_VERSION:
-        raise StoreError(
-            f"{path}: schema_version is {schema}, this version reads {SCHEMA_VERSION}; {remedy}"
-        )
+    if not isinstance(data, dict):
+        raise StoreError(f"{path}: not a leaderboard (no JSON object); {remedy}")
     try:
-        return Board.model_validate(_tuples(data))
+        return Board.model_validate(_tuples(migrated("leaderboard", data, path)))
     except ValidationError as error:
         raise StoreError(f"{path}: not a leaderboard ({explain(error)}); {remedy}") from None
 
@@ -98,21 +97,26 @@ def _tuples(value: Any) -> Any:
 
 
 def to_csv(scores: Sequence[PolyglotScore]) -> str:
-    """Return one line a cell: its fields, then each measurement and its standard error.
+    """Return one line a cell: its fields, its intervals, each measurement and its standard error.
 
-    Numbers are in full precision; what is missing is empty; flags are joined by ``;``.
+    Numbers are in full precision; what is missing is empty; flags are joined by ``;``. No text can
+    begin a formula in a spreadsheet.
     """
     names = sorted({m.name for s in scores for m in s.measurements})
+    bounded = list(dict.fromkeys(name for s in scores for name, *_ in s.intervals))
     plain = [field for field in PolyglotScore.model_fields if field not in _NESTED]
-    header = [*plain, "flags", "missing", *(c for n in names for c in (n, f"{n}_stderr"))]
+    header = [*plain, "flags", "missing"]
+    header += [f"{name}_{end}" for name in bounded for end in ("low", "high")]
+    header += [column for name in names for column in (name, f"{name}_stderr")]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
+    writer.writerow(map(csv_cell, header))
     for score in scores:
-        found = {m.name: m for m in reversed(score.measurements)}
+        intervals = {name: ends for name, *ends in score.intervals}
+        found = {m.name: (m.value, m.stderr) for m in reversed(score.measurements)}
         row = [getattr(score, field) for field in plain]
         row += [";".join(score.flags), ";".join(score.missing)]
-        for name in names:
-            row += [found[name].value, found[name].stderr] if name in found else [None, None]
-        writer.writerow(row)
+        row += [end for name in bounded for end in intervals.get(name, _NONE)]
+        row += [number for name in names for number in found.get(name, _NONE)]
+        writer.writerow(map(csv_cell, row))
     return out.getvalue()

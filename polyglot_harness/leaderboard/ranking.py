@@ -2,162 +2,247 @@
 
 Teachers are ranked by the mean Polyglot Score (arXiv 2604.11290) over languages, unless the anchor
 of some language is weak or inverted: PGR then says nothing, and the stable score decides. A mean
-over languages exists only where every language of the run has the number.
+over languages exists only where every language of the board has the number; a teacher that lacks
+one is not ranked, and has no part in the ranks of others.
 """
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
-from polyglot_harness.errors import ConfigError
-from polyglot_harness.scoring.pgr import ANCHOR_INVERTED, ANCHOR_WEAK
-from polyglot_harness.signature import diff_signatures
-from polyglot_harness.spec import Interval, PolyglotScore, Record
+import numpy as np
 
-Aggregate = Literal["mean", "borda", "mrr"]
-ANCHOR_FLAGS = (ANCHOR_INVERTED, ANCHOR_WEAK)
-PER_LANGUAGE = ("lang", "pack", "tasks", "pool")
-"""Fields of a signature that may differ between languages; within one, only the teacher may."""
+from polyglot_harness.leaderboard.comparable import PER_LANGUAGE, check_comparable
+from polyglot_harness.leaderboard.ranked import Pair, Ranking, TeacherRow
+from polyglot_harness.scoring.bootstrap import uncertainty as uncertainty_of
+from polyglot_harness.scoring.cells import Anchors, Cell
+from polyglot_harness.scoring.comparing import EXACT_PAIRS, aggregate_of, ranks
+from polyglot_harness.scoring.grid import (
+    QUANTITIES,
+    BoolArray,
+    Grid,
+    GridScores,
+    Uncertainty,
+    column,
+    ranked_by,
+)
+from polyglot_harness.scoring.intrinsic_z import METRICS
+from polyglot_harness.scoring.items import FloatArray
+from polyglot_harness.scoring.options import Aggregate, Scoring
+from polyglot_harness.scoring.pgr import ANCHOR_FLAGS
+from polyglot_harness.scoring.polyglot import score_run
+from polyglot_harness.spec import Interval, PolyglotScore
 
-
-class TeacherRow(Record):
-    """A teacher over all languages of the run; a number is None unless each of them has it."""
-
-    teacher: str
-    rank: int | None
-    """1 is best, equal values share a rank; None where the value ranked by is missing."""
-    languages: tuple[str, ...]
-    """Those in which the teacher has a cell."""
-    acceptance_rate: float | None
-    raw: float | None
-    raw_stderr: float | None
-    gain: float | None
-    gain_stderr: float | None
-    pgr: float | None
-    pgr_stderr: float | None
-    z: float | None
-    score: float | None
-    score_stderr: float | None
-    stable: float | None
-    flags: tuple[str, ...] = ()
-    """Of any of its cells."""
-    intervals: tuple[Interval, ...] = ()
-    """Of the means over languages."""
-    rank_low: float | None = None
-    """Best rank within the 95 % interval of ranks."""
-    rank_high: float | None = None
-    borda: float | None = None
-    """Mean over languages of the share of the other teachers that it is ahead of, 0 to 1."""
-    mrr: float | None = None
-    """Mean over languages of 1 / rank."""
-    cost_usd: float | None = None
-    """Of all its cells."""
+__all__ = [
+    "ANCHOR_FLAGS",
+    "PER_LANGUAGE",
+    "Aggregate",
+    "Pair",
+    "Ranking",
+    "TeacherRow",
+    "check_comparable",
+    "grid_of_scores",
+    "intervals",
+    "measured",
+    "rank",
+    "rank_grid",
+    "score_and_rank",
+]
+_JOINED = {"mean": "", "borda": ", languages joined by Borda",
+           "mrr": ", languages joined by mean reciprocal rank"}  # fmt: skip
 
 
-class Pair(Record):
-    """Two teachers compared."""
+def score_and_rank(
+    cells: Sequence[Cell], anchors: Mapping[str, Anchors], scoring: Scoring
+) -> tuple[tuple[PolyglotScore, ...], Ranking]:
+    """Score the cells of a run, with intervals, and rank its teachers.
 
-    a: str
-    b: str
-    better: float
-    """Probability that a is better than b."""
-    p_holm: float
-    """Two-sided p of the difference, corrected by Holm over all pairs of the board."""
+    Args:
+        cells: One a teacher and language, of one student.
+        anchors: Language -> anchors of this student.
+        scoring: How.
+
+    Raises:
+        ConfigError: If the cells may not be compared, or the anchors are not their own.
+        StageError: If student and anchors differ in the items of a task.
+    """
+    found = score_run(cells, anchors, scoring)
+    check_comparable(found.cells)
+    doubt = uncertainty_of(
+        found.grid, found.scores, alpha=scoring.alpha, pool=scoring.pool,
+        pgr_method=scoring.pgr_method, aggregate=scoring.aggregate, resamples=scoring.resamples,
+        seed=scoring.seed,
+    )  # fmt: skip
+    scores = tuple(
+        cell.model_copy(
+            update={
+                "intervals": intervals(doubt.cells, found.grid.place(cell.teacher, cell.language))
+            }
+        )
+        for cell in found.cells
+    )
+    return scores, _rank_cells(scores, found.grid, found.scores, doubt, scoring.aggregate)
 
 
-class Ranking(Record):
-    """The teachers, best first; those that cannot be ranked come last."""
-
-    ranked_by: Literal["polyglot", "stable"]
-    reason: str
-    """Why it is ranked by this, in a sentence."""
-    languages: tuple[str, ...]
-    rows: tuple[TeacherRow, ...]
-    aggregate: Aggregate = "mean"
-    """How languages are joined."""
-    pairs: tuple[Pair, ...] = ()
-    """Of every two teachers; of a large board only those next to each other, and with the first."""
-    uncertainty: str = ""
-    """How intervals were made, in a sentence."""
-
-
-def rank(scores: Sequence[PolyglotScore]) -> Ranking:
-    """Rank the teachers.
+def rank(scores: Sequence[PolyglotScore], *, aggregate: Aggregate = "mean") -> Ranking:
+    """Rank the teachers of scores that are made already, without intervals.
 
     Args:
         scores: The cells of one student: at most one a teacher and language.
+        aggregate: How languages are joined.
 
     Raises:
         ConfigError: If the cells were made under different conditions (signature, student, pool);
             the differing field is named. Nothing is ranked then.
     """
     check_comparable(scores)
-    languages = tuple(sorted({s.language for s in scores}))
-    flagged = sorted({s.language for s in scores if set(s.flags) & set(ANCHOR_FLAGS)})
-    by: Literal["polyglot", "stable"] = "stable" if flagged else "polyglot"
-    teachers = sorted({s.teacher for s in scores})
-    rows = [_row(t, [s for s in scores if s.teacher == t], languages) for t in teachers]
-    reason = (
-        f"by the stable score, because the anchor is weak or inverted in: {', '.join(flagged)}"
-        if flagged
-        else "by the Polyglot Score: no anchor is flagged"
-    )
-    return Ranking(ranked_by=by, reason=reason, languages=languages, rows=_ranked(rows, by))
+    grid, made = grid_of_scores(scores)
+    return _rank_cells(scores, grid, made, None, aggregate)
 
 
-def check_comparable(scores: Sequence[PolyglotScore]) -> None:
-    """Refuse cells that were not made under the same conditions, or that are there twice.
+def rank_grid(
+    grid: Grid,
+    scores: GridScores,
+    uncertainty: Uncertainty | None,
+    *,
+    aggregate: Aggregate = "mean",
+    flags: Sequence[Sequence[tuple[str, ...]]] = (),
+    acceptance: FloatArray | None = None,
+    cost_usd: FloatArray | None = None,
+) -> Ranking:
+    """Rank the teachers of a board.
 
-    Raises:
-        ConfigError: It names the first pair found and the field in which they differ.
+    Args:
+        grid: What was measured.
+        scores: Its scores.
+        uncertainty: Made with the same aggregate; None for no intervals.
+        aggregate: How languages are joined.
+        flags: [T][L]: of each cell; () for none.
+        acceptance: [T, L], share of replies that became examples; NaN is missing.
+        cost_usd: [T, L], dollars; NaN is missing.
     """
-    seen: dict[str, PolyglotScore] = {}
-    cells: set[tuple[str, str]] = set()
-    for score in scores:
-        if (score.teacher, score.language) in cells:
-            raise ConfigError(f"two cells of {score.teacher} in {score.language}: keep one")
-        cells.add((score.teacher, score.language))
-        _compare(seen.setdefault(score.language, score), score)
-        _compare(scores[0], score)
-
-
-def _compare(a: PolyglotScore, b: PolyglotScore) -> None:
-    same_language = a.language == b.language
-    ignore = ("teacher", "lang") if same_language else ("teacher", *PER_LANGUAGE)
-    fields = diff_signatures(a.signature, b.signature, ignore)
-    if a.student != b.student:
-        fields.append("student")
-    if same_language and a.pool != b.pool and "pool" not in fields:
-        fields.append("pool")
-    if fields:
-        raise ConfigError(
-            f"not ranked together: {a.teacher} ({a.language}) and {b.teacher} ({b.language}) "
-            f"differ in {', '.join(fields)}"
+    by = ranked_by(grid)
+    values = scores.score if by == "polyglot" else scores.stable
+    points = aggregate_of(values, aggregate)
+    ranked = np.isfinite(points)
+    places = np.full(len(points), np.nan)
+    places[ranked] = 1 + ranks(points[ranked])[0]
+    last = np.where(ranked, places, np.inf)
+    order = sorted(range(len(points)), key=lambda i: (last[i], grid.teachers[i]))
+    numbers = {
+        "rank": places,
+        "acceptance_rate": _mean(acceptance),
+        "borda": aggregate_of(values, "borda"),
+        "mrr": aggregate_of(values, "mrr"),
+        "cost_usd": None if cost_usd is None else cost_usd.sum(axis=1),
+        "score_stderr": _mean_error(scores.score_stderr),
+        **{name: _mean(getattr(scores, name)) for name in ("z", "score", "stable")},
+        **{name: _mean(column(grid, name)) for name in ("raw", "gain", "pgr")},
+        **{f"{n}_stderr": _mean_error(column(grid, f"{n}_stderr")) for n in ("raw", "gain", "pgr")},
+    }
+    if uncertainty is not None:
+        numbers |= {"rank_low": uncertainty.ranks[0], "rank_high": uncertainty.ranks[1]}
+    there = _present(grid)
+    codes = np.array(grid.languages, dtype=object)
+    rows = tuple(
+        TeacherRow.model_validate(
+            {
+                "teacher": grid.teachers[i],
+                "languages": tuple(codes[there[i]]),
+                "flags": tuple(sorted({f for cell in flags[i] for f in cell})) if flags else (),
+                "intervals": intervals(uncertainty.means, i) if uncertainty else (),
+                **{n: None if v is None else _maybe(v[i]) for n, v in numbers.items()},
+            }
         )
-
-
-def _row(teacher: str, cells: Sequence[PolyglotScore], languages: Sequence[str]) -> TeacherRow:
-    n = len(languages)
-    return TeacherRow(
-        teacher=teacher,
-        rank=None,
-        languages=tuple(sorted(c.language for c in cells)),
-        acceptance_rate=_mean((measured(c, "acceptance_rate") for c in cells), n),
-        raw=_mean((c.raw for c in cells), n),
-        raw_stderr=_mean_stderr((c.raw_stderr for c in cells), n),
-        gain=_mean((c.gain for c in cells), n),
-        gain_stderr=_mean_stderr((c.gain_stderr for c in cells), n),
-        pgr=_mean((c.pgr for c in cells), n),
-        pgr_stderr=_mean_stderr((c.pgr_stderr for c in cells), n),
-        z=_mean((c.z for c in cells), n),
-        score=_mean((c.score for c in cells), n),
-        score_stderr=_mean_stderr((c.score_stderr for c in cells), n),
-        stable=_mean((c.stable for c in cells), n),
-        flags=tuple(sorted({flag for c in cells for flag in c.flags})),
+        for i in order
     )
+    flagged = () if grid.unsound is None else tuple(codes[np.any(grid.unsound, axis=0)])
+    return Ranking(
+        ranked_by=by,
+        reason=(
+            f"by the stable score{_JOINED[aggregate]}, because the anchor is weak or inverted in: "
+            f"{', '.join(flagged)}"
+            if flagged
+            else f"by the Polyglot Score{_JOINED[aggregate]}: no anchor is flagged"
+        ),
+        languages=grid.languages,
+        rows=rows,
+        aggregate=aggregate,
+        pairs=_pairs(grid.teachers, uncertainty, order) if uncertainty else (),
+        uncertainty="; ".join((uncertainty.method, *uncertainty.notes)) if uncertainty else "",
+    )
+
+
+def intervals(
+    found: Mapping[str, FloatArray], place: int | tuple[int, int]
+) -> tuple[Interval, ...]:
+    """Return the intervals that are known of a cell, or of a teacher's means."""
+    ends = ((name, *found[name][(slice(None), *np.atleast_1d(place))].tolist())
+            for name in QUANTITIES)  # fmt: skip
+    return tuple((name, low, high) for name, low, high in ends if np.isfinite(low + high))
+
+
+def _pairs(
+    teachers: Sequence[str], uncertainty: Uncertainty, order: Sequence[int]
+) -> tuple[Pair, ...]:
+    """Return all pairs of a small board, else neighbours and pairs with the first; best first."""
+    count = len(order)
+    places = [(i, j) for i in range(count) for j in range(i + 1, count)
+              if count <= EXACT_PAIRS or i == 0 or j == i + 1]  # fmt: skip
+    pairs = []
+    for i, j in places:
+        a, b = order[i], order[j]
+        better, p = float(uncertainty.better[a, b]), float(uncertainty.p_holm[a, b])
+        if np.isfinite(better) and np.isfinite(p):
+            pairs.append(Pair(a=teachers[a], b=teachers[b], better=better, p_holm=p))
+    return tuple(pairs)
+
+
+def _rank_cells(
+    cells: Sequence[PolyglotScore],
+    grid: Grid,
+    scores: GridScores,
+    uncertainty: Uncertainty | None,
+    aggregate: Aggregate,
+) -> Ranking:
+    """Rank, with what only the cells know: their flags, and what share of replies was accepted."""
+    shape = (len(grid.teachers), len(grid.languages))
+    acceptance = np.full(shape, np.nan)
+    flags: list[list[tuple[str, ...]]] = [[()] * shape[1] for _ in range(shape[0])]
+    for cell in cells:
+        i, j = grid.place(cell.teacher, cell.language)
+        flags[i][j] = cell.flags
+        rate = measured(cell, "acceptance_rate")
+        acceptance[i, j] = np.nan if rate is None else rate
+    return rank_grid(
+        grid, scores, uncertainty, aggregate=aggregate, flags=flags, acceptance=acceptance
+    )
+
+
+def grid_of_scores(
+    cells: Sequence[PolyglotScore],
+) -> tuple[Grid, GridScores]:
+    """Return the board of cells that are scored already."""
+    teachers = tuple(sorted({cell.teacher for cell in cells}))
+    languages = tuple(sorted({cell.language for cell in cells}))
+    shape = (len(teachers), len(languages))
+    names = ("raw", "gain", "pgr", "z", "score", "stable")
+    errors = tuple(f"{name}_stderr" for name in ("raw", "gain", "pgr", "score"))
+    found = {name: np.full(shape, np.nan) for name in (*names, *errors)}
+    unsound, present = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    nothing = np.full((*shape, len(METRICS)), np.nan)
+    grid = Grid(teachers, languages, found, nothing, nothing, unsound=unsound, present=present)
+    for cell in cells:
+        place = grid.place(cell.teacher, cell.language)
+        present[place], unsound[place] = True, bool(set(cell.flags) & set(ANCHOR_FLAGS))
+        for name, array in found.items():
+            value = getattr(cell, name)
+            array[place] = np.nan if value is None else value
+    made = GridScores(
+        z=found["z"], gain_z=np.full(shape, np.nan), score=found["score"], stable=found["stable"],
+        pools=(), small=np.zeros(shape, dtype=bool), score_stderr=found["score_stderr"],
+    )  # fmt: skip
+    return grid, made
 
 
 def measured(cell: PolyglotScore, name: str) -> float | None:
@@ -165,27 +250,27 @@ def measured(cell: PolyglotScore, name: str) -> float | None:
     return next((m.value for m in cell.measurements if m.name == name), None)
 
 
-def _mean(values: Iterable[float | None], n: int) -> float | None:
-    """Return the mean of n values; None if one is missing."""
-    known = [v for v in values if v is not None]
-    return statistics.fmean(known) if len(known) == n else None
+def _present(grid: Grid) -> BoolArray:
+    if grid.present is not None:
+        return grid.present
+    found = np.isfinite(grid.metrics).any(axis=2)
+    for values in grid.values.values():
+        found |= np.isfinite(values)
+    return np.asarray(found, dtype=np.bool_)
 
 
-def _mean_stderr(errors: Iterable[float | None], n: int) -> float | None:
-    """Return the standard error of a mean over languages, their items taken as independent."""
-    known = [e for e in errors if e is not None]
-    return math.hypot(*known) / n if len(known) == n else None
+def _mean(values: FloatArray | None) -> FloatArray | None:
+    """Return the means over languages; NaN for a teacher that lacks one."""
+    return None if values is None or not values.shape[1] else values.mean(axis=1)
 
 
-def _ranked(
-    rows: Sequence[TeacherRow], by: Literal["polyglot", "stable"]
-) -> tuple[TeacherRow, ...]:
-    value = {r.teacher: r.score if by == "polyglot" else r.stable for r in rows}
-    known = [v for v in value.values() if v is not None]
+def _mean_error(errors: FloatArray | None) -> FloatArray | None:
+    """Return the standard errors of means over languages, their items taken as independent."""
+    if errors is None or not errors.shape[1]:
+        return None
+    found: FloatArray = np.sqrt((errors**2).sum(axis=1)) / errors.shape[1]
+    return found
 
-    def place(row: TeacherRow) -> int | None:
-        mine = value[row.teacher]
-        return None if mine is None else 1 + sum(v > mine for v in known)
 
-    placed = [row.model_copy(update={"rank": place(row)}) for row in rows]
-    return tuple(sorted(placed, key=lambda r: (r.rank is None, r.rank or 0, r.teacher)))
+def _maybe(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

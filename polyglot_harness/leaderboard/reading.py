@@ -1,26 +1,24 @@
 """The leaderboard read aloud: two sentences for someone who sees such a table for the first time.
 
-The first compares the two best teachers by the accuracy that their students gained: a difference
-counts as real from two standard errors on. The error of the difference is taken as
-``sqrt(se1^2 + se2^2)``; as both gains share the base, whose error is in each, that errs on the
-side of caution.
+The first says who is ahead, and whether the resamples tell the two best apart: they do if the
+difference is significant at 5 % after Holm's correction for all pairs of the board.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from polyglot_harness.leaderboard.ranking import Ranking, TeacherRow
-from polyglot_harness.leaderboard.tables import points
-from polyglot_harness.scoring.pgr import ANCHOR_INVERTED, ANCHOR_WEAK
+from polyglot_harness.leaderboard.ranking import ANCHOR_FLAGS, Pair, Ranking, TeacherRow
+from polyglot_harness.leaderboard.tables import interval_of, p_value, probability, rated
 from polyglot_harness.scoring.polyglot import SMALL_POOL
 from polyglot_harness.spec import PolyglotScore
 
-NOISE = 2.0
-"""Standard errors up to which a difference is called noise."""
+LEVEL = 0.05
+"""Of a difference that counts as one."""
+NAMES = 5
+"""Of a list; further ones are counted."""
 _SCORE_NAMES = {"polyglot": "Polyglot Score", "stable": "stable score"}
-_GAIN = "+z.1f"
+_JOINED = {"mean": "", "borda": " (languages joined by Borda)", "mrr": " (by mean reciprocal rank)"}
 
 
 def reading(scores: Sequence[PolyglotScore], ranking: Ranking) -> str:
@@ -30,10 +28,11 @@ def reading(scores: Sequence[PolyglotScore], ranking: Ranking) -> str:
         scores: The cells.
         ranking: Their ranking.
     """
-    return f"{_who_is_ahead(ranking)} {_what_was_gained(scores, ranking)}"
+    return f"{who_is_ahead(ranking)} {_what_was_gained(scores, ranking)}"
 
 
-def _who_is_ahead(ranking: Ranking) -> str:
+def who_is_ahead(ranking: Ranking) -> str:
+    """Return the first sentence."""
     name = _SCORE_NAMES[ranking.ranked_by]
     rows = ranking.rows
     if not rows:
@@ -46,54 +45,73 @@ def _who_is_ahead(ranking: Ranking) -> str:
     if second.rank is None:
         return f"Only {first.teacher} can be ranked, because the {name} of the others lacks a part."
     place = "shares the first rank" if second.rank == 1 else "ranks first"
-    return f"{first.teacher} {place} by the {name}{_lead(first, second)}{_unranked(rows)}."
+    by = name + _JOINED[ranking.aggregate]
+    return f"{first.teacher} {place} by the {by}{_lead(ranking)}{_unranked(rows)}."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a row; a long row is cut and says so."""
+    more = len(names) - NAMES
+    return ", ".join(names[:NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _unranked(rows: Sequence[TeacherRow]) -> str:
-    names = ", ".join(r.teacher for r in rows if r.rank is None)
+    names = listed([r.teacher for r in rows if r.rank is None])
     return f" (not ranked, as a number is missing: {names})" if names else ""
 
 
-def _lead(first: TeacherRow, second: TeacherRow) -> str:
-    """Compare the gains of two teachers' students, as the end of a sentence."""
-    errors = (first.gain_stderr, second.gain_stderr)
-    if first.gain is None or second.gain is None:
-        return f", but the gains of its students and of those of {second.teacher} are incomplete"
-    lead = first.gain - second.gain
-    known = [e for e in errors if e is not None]
-    error = math.hypot(*known) if len(known) == 2 else None
-    amount = points(abs(lead), error)
-    if error is None or abs(lead) <= NOISE * error:
-        return (
-            f", but the difference between its students and those of {second.teacher} "
-            f"({points(lead, error, _GAIN)} points of accuracy) is "
-            + ("of unknown uncertainty" if error is None else "within noise")
-        )
-    if lead > 0:
-        return f", and its students are {amount} points of accuracy ahead of {second.teacher}'s"
-    return f", although its students are {amount} points of accuracy behind {second.teacher}'s"
+def _lead(ranking: Ranking) -> str:
+    """Say how sure it is that the first is better than the second, as the end of a sentence."""
+    first, second, *others = ranking.rows
+    pair = _pair(ranking, first.teacher, second.teacher)
+    if pair is None:
+        return f", how surely ahead of {second.teacher} is not known"
+    doubt = (
+        f"P(better) {probability(pair.better)}, p {p_value(pair.p_holm)} after Holm's correction"
+    )
+    if pair.p_holm < LEVEL:
+        return f" and is better than {second.teacher} ({doubt})"
+    rivals = sum(r.rank_low is not None and r.rank_low <= 1 for r in others)
+    more = f"; nor are {rivals} more, whose rank intervals reach 1" if rivals else ""
+    return f", but {second.teacher} is not told apart from it ({doubt}){more}"
+
+
+def _pair(ranking: Ranking, a: str, b: str) -> Pair | None:
+    for pair in ranking.pairs:
+        if (pair.a, pair.b) == (a, b):
+            return pair
+        if (pair.a, pair.b) == (b, a):
+            return Pair(a=a, b=b, better=1 - pair.better, p_holm=pair.p_holm)
+    return None
 
 
 def _what_was_gained(scores: Sequence[PolyglotScore], ranking: Ranking) -> str:
-    gains = {r: r.gain for r in ranking.rows if r.gain is not None}
+    gains = {r.teacher: (r.gain, r) for r in ranking.rows if r.gain is not None}
     verdict = _verdict(scores)
     if not gains:
         return f"What the students gained over the base model is not known, {verdict}."
-    gained = sorted(gains, key=lambda r: gains[r], reverse=True)
-    best, worst = gained[0], gained[-1]
-    amounts = f"{points(best.gain, best.gain_stderr, _GAIN)} points with {best.teacher}"
+    ordered = [row for _, row in sorted(gains.values(), key=lambda g: -g[0])]
+    best, worst = ordered[0], ordered[-1]
+    amounts = f"{_gain(best)} points with {best.teacher}"
     if worst is not best:
-        more = "between " if len(gained) > 2 else ""
-        low = f"{points(worst.gain, worst.gain_stderr, _GAIN)} with {worst.teacher}"
-        amounts = f"{more}{amounts} and {low}"
-    return f"Over the base model the students gained {amounts} (± one standard error), {verdict}."
+        more = "between " if len(ordered) > 2 else ""
+        amounts = f"{more}{amounts} and {_gain(worst)} with {worst.teacher}"
+    sure = all(interval_of(row, "gain") for row in (best, worst))
+    unit = "95 % intervals" if sure else "± one standard error"
+    return f"Over the base model the students gained {amounts} ({unit}), {verdict}."
+
+
+def _gain(row: TeacherRow) -> str:
+    return rated(row, "gain", "+z.1f", 100)
 
 
 def _verdict(scores: Sequence[PolyglotScore]) -> str:
     """Say which anchors are unsound, and hence what to trust."""
-    kinds = (("inverted", ANCHOR_INVERTED), ("weak", ANCHOR_WEAK))
-    found = {word: sorted({s.language for s in scores if flag in s.flags}) for word, flag in kinds}
-    parts = [f"{word} in {', '.join(langs)}" for word, langs in found.items() if langs]
+    parts = []
+    for flag in ANCHOR_FLAGS:
+        languages = sorted({s.language for s in scores if flag in s.flags})
+        if languages:
+            parts.append(f"{flag.removeprefix('anchor_')} in {listed(languages)}")
     small = any(SMALL_POOL in s.flags for s in scores)
     if parts:
         stable = "" if small else " and the stable score"

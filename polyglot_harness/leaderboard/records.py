@@ -7,9 +7,10 @@ scores and ranks are made anew whenever a board is built (see `leaderboard.board
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from polyglot_harness.spec import Measurement, Pairs, Record
 
@@ -17,7 +18,7 @@ SCHEMA_VERSION = 2
 """Of results files and of leaderboard.json; older ones are migrated step by step."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Accuracies = str | tuple[Share, ...]
+Accuracies = Annotated[str, Field(pattern=r"^[01]+$")] | tuple[Share, ...]
 """One accuracy an item, in the order of their sorted ids: ``"0110"`` where each is 0 or 1."""
 
 
@@ -69,6 +70,8 @@ class Shown(Record):
     prompt: str
     response: str
     finish_reason: str = ""
+    cut: bool = False
+    """Whether a text is only the beginning."""
 
 
 class Row(Record):
@@ -119,6 +122,15 @@ class Row(Record):
     """Which program measured it, e.g. ``lm-eval``."""
     provenance: Pairs = ()
 
+    @field_validator("measurements")
+    @classmethod
+    def _finite(cls, found: tuple[Measurement, ...]) -> tuple[Measurement, ...]:
+        for m in found:
+            for value in (m.value, m.stderr, m.low, m.high):
+                if value is not None and not math.isfinite(value):
+                    raise ValueError(f"{m.name} is {value}, expected a number or null")
+        return found
+
 
 class ResultsFile(Record):
     """All rows of a teacher, at one revision, with a student in a language."""
@@ -130,3 +142,13 @@ class ResultsFile(Record):
     student: StudentFacts
     language: str = Field(pattern=r"^[a-z]{2,3}$")
     rows: tuple[Row, ...]
+    """Sorted by signature; none comes twice."""
+
+    @field_validator("rows")
+    @classmethod
+    def _once(cls, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        signatures = [row.signature for row in rows]
+        if len(set(signatures)) < len(signatures):
+            twice = next(s for s in signatures if signatures.count(s) > 1)
+            raise ValueError(f"two rows of the same signature: {twice}")
+        return rows

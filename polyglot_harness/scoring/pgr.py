@@ -19,6 +19,7 @@ from polyglot_harness.scoring.items import Arrays, Estimate, FloatArray, estimat
 Method = Literal["ratio-of-means", "mean-of-ratios"]
 ANCHOR_INVERTED = "anchor_inverted"
 ANCHOR_WEAK = "anchor_weak"
+ANCHOR_FLAGS = (ANCHOR_INVERTED, ANCHOR_WEAK)
 MARGIN = 2.0
 """Standard errors of the gap by which it must exceed zero."""
 MAX_NONPOSITIVE = 0.05

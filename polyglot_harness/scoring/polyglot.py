@@ -7,72 +7,22 @@ z and of the z-score of the gain over the base, within one language and student.
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from polyglot_harness.errors import ConfigError
-from polyglot_harness.scoring.intrinsic_z import (
-    Metrics,
-    Pool,
-    missing_metrics,
-    pool_of,
-    standardise,
-    z_of,
-)
-from polyglot_harness.scoring.items import (
-    Arrays,
-    Estimate,
-    Items,
-    align,
-    count,
-    estimate,
-    shared,
-    subtract,
-)
-from polyglot_harness.scoring.pgr import Method, anchor_flags, check_method, recovered
-from polyglot_harness.spec import Measurement, PolyglotScore
+from polyglot_harness.scoring.cell_grid import grid_of_cells
+from polyglot_harness.scoring.cells import Anchors, Cell, check_anchors
+from polyglot_harness.scoring.extrinsic import Extrinsic, extrinsic
+from polyglot_harness.scoring.grid import Grid, GridScores, language_pools, score_grid
+from polyglot_harness.scoring.intrinsic_z import Metrics, Pool, missing_metrics
+from polyglot_harness.scoring.options import Scoring
+from polyglot_harness.scoring.pgr import Method
+from polyglot_harness.spec import PolyglotScore
 
+__all__ = ["SMALL_POOL", "Anchors", "Cell", "ScoredRun", "polyglot_score", "score_cells",
+           "score_run"]  # fmt: skip
 SMALL_POOL = "small_pool"
-MIN_POOL = 5
-"""Cells (with a gain, with the metrics) below which z-scores are flagged: two give -1 and 1."""
-_NOTHING = Estimate()
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One teacher in one language: its student's answers and what was measured of its data."""
-
-    teacher: str
-    language: str
-    student: str
-    signature: str
-    items: Items | None
-    """None if the student could not be trained or evaluated."""
-    measurements: tuple[Measurement, ...] = ()
-
-
-@dataclass(frozen=True)
-class Anchors:
-    """The base (lower) and the reference (upper) on the student's items; None if missing."""
-
-    base: Items | None = None
-    reference: Items | None = None
-
-
-@dataclass(frozen=True)
-class _Extrinsic:
-    """What the answers of student, base and reference say."""
-
-    raw: Estimate = _NOTHING
-    base: Estimate = _NOTHING
-    reference: Estimate = _NOTHING
-    gain: Estimate = _NOTHING
-    gap: Estimate = _NOTHING
-    pgr: Estimate = _NOTHING
-    flags: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    n_items: int = 0
 
 
 def score_cells(
@@ -103,31 +53,53 @@ def score_cells(
         of z is not in it.
 
     Raises:
-        ConfigError: If there are several students, whose anchors differ, or a bad option.
+        ConfigError: If there are several students, a bad option, or anchors that `check_anchors`
+            refuses.
         StageError: If student and anchors share no task, or differ in the items of one.
     """
-    students = sorted({cell.student for cell in cells})
-    if len(students) > 1:
-        raise ConfigError(
-            f"score one student at a time: anchors are a student's own ({', '.join(students)})"
-        )
-    if not 0 <= alpha <= 1:
-        raise ConfigError(f"alpha must be within 0 to 1, got {alpha}")
-    check_method(pgr_method)
+    scoring = Scoring(alpha=alpha, pgr_method=pgr_method, pool=pool, seed=seed)
+    return score_run(cells, anchors, scoring, pgr_resamples=resamples).cells
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """The cells of a run, and the board they make."""
+
+    cells: tuple[PolyglotScore, ...]
+    grid: Grid
+    scores: GridScores
+
+
+def score_run(
+    cells: Sequence[Cell],
+    anchors: Mapping[str, Anchors],
+    scoring: Scoring,
+    *,
+    pgr_resamples: int = 2000,
+) -> ScoredRun:
+    """Score the cells of one student as `score_cells` does, and return the board beside them.
+
+    Args:
+        cells: One a teacher and language.
+        anchors: Language -> anchors of this student.
+        scoring: How; its resamples are not used.
+        pgr_resamples: Of the bootstrap of PGR's standard error.
+    """
+    check_anchors(cells, anchors)
     found = [
-        _extrinsic(cell, anchors.get(cell.language, Anchors()), pgr_method, seed, resamples)
+        extrinsic(cell, anchors[cell.language], scoring.pgr_method, scoring.seed, pgr_resamples)
         for cell in cells
     ]
-    scores: list[PolyglotScore] = []
-    for cell, extrinsic in zip(cells, found, strict=True):
-        peers = [i for i, c in enumerate(cells) if c.language == cell.language]
-        cell_pool = pool or pool_of([_metrics(cells[i]) for i in peers])
-        gains = [g for i in peers if (g := found[i].gain.value) is not None]
-        gain_z = _gain_z(extrinsic.gain.value, gains)
-        sizes = [len(gains)] + ([] if cell_pool.size is None else [cell_pool.size])
-        small = min(sizes) < MIN_POOL
-        scores.append(_join(cell, extrinsic, cell_pool, gain_z, alpha, small))
-    return tuple(scores)
+    teachers = tuple(sorted({cell.teacher for cell in cells}))
+    languages = tuple(sorted({cell.language for cell in cells}))
+    grid = grid_of_cells(teachers, languages, cells, found, anchors)
+    scores = score_grid(grid, alpha=scoring.alpha, pool=scoring.pool)
+    pools = language_pools(grid, scoring.pool)
+    joined = []
+    for cell, answers in zip(cells, found, strict=True):
+        place = grid.place(cell.teacher, cell.language)
+        joined.append(_join(cell, answers, scores, place, pools[place[1]]))
+    return ScoredRun(tuple(joined), grid, scores)
 
 
 def polyglot_score(z: float | None, pgr: float | None, alpha: float = 0.5) -> float | None:
@@ -137,60 +109,11 @@ def polyglot_score(z: float | None, pgr: float | None, alpha: float = 0.5) -> fl
     return sum(parts) if len(parts) == len(weighted) else None
 
 
-def _extrinsic(
-    cell: Cell, anchors: Anchors, method: Method, seed: int, resamples: int
-) -> _Extrinsic:
-    parts = {"student": cell.items, "base": anchors.base, "reference": anchors.reference}
-    present = {name: items for name, items in parts.items() if items is not None}
-    where = f"{cell.teacher}, {cell.language}"
-    common, left_out = shared(present, where)
-    arrays = align(common, where)
-    student, base, reference = (arrays.get(name) for name in parts)
-    pgr = _NOTHING
-    flags: tuple[str, ...] = ()
-    if base and reference:
-        flags = anchor_flags(base, reference, method)
-        if student:
-            pgr = recovered(student, base, reference, method=method, seed=seed, resamples=resamples)
-    return _Extrinsic(
-        raw=_estimate(student),
-        base=_estimate(base),
-        reference=_estimate(reference),
-        gain=_paired(student, base),
-        gap=_paired(reference, base),
-        pgr=pgr,
-        flags=flags,
-        missing=(*(name for name in parts if name not in present), *left_out),
-        n_items=count(student) if student else 0,
-    )
-
-
-def _estimate(arrays: Arrays | None) -> Estimate:
-    return estimate(arrays) if arrays else _NOTHING
-
-
-def _paired(upper: Arrays | None, lower: Arrays | None) -> Estimate:
-    return estimate(subtract(upper, lower)) if upper and lower else _NOTHING
-
-
-def _metrics(cell: Cell) -> Metrics:
-    return {m.name: m.value for m in cell.measurements}
-
-
-def _gain_z(gain: float | None, gains: Sequence[float]) -> float | None:
-    """Return the z-score of a gain among those of its language; None with fewer than two."""
-    if gain is None or len(gains) < 2:
-        return None
-    return standardise(gain, statistics.fmean(gains), statistics.pstdev(gains))
-
-
 def _join(
-    cell: Cell, found: _Extrinsic, pool: Pool, gain_z: float | None, alpha: float, small: bool
+    cell: Cell, found: Extrinsic, scores: GridScores, place: tuple[int, int], pool: Pool
 ) -> PolyglotScore:
-    metrics = _metrics(cell)
-    z, pgr = z_of(metrics, pool), found.pgr
-    score = polyglot_score(z, pgr.value, alpha)
-    stderr = None if score is None or pgr.stderr is None else (1 - alpha) * pgr.stderr
+    metrics: Metrics = {m.name: m.value for m in cell.measurements}
+    z, pgr = _maybe(scores.z[place]), found.pgr
     parts = tuple(name for name, part in (("z", z), ("pgr", pgr.value)) if part is None)
     return PolyglotScore(
         teacher=cell.teacher,
@@ -208,12 +131,16 @@ def _join(
         pgr=pgr.value,
         pgr_stderr=pgr.stderr,
         z=z,
-        score=score,
-        score_stderr=stderr,
-        stable=None if z is None or gain_z is None else (z + gain_z) / 2,
-        flags=found.flags + ((SMALL_POOL,) if small else ()),
+        score=_maybe(scores.score[place]),
+        score_stderr=None if scores.score_stderr is None else _maybe(scores.score_stderr[place]),
+        stable=_maybe(scores.stable[place]),
+        flags=found.flags + ((SMALL_POOL,) if scores.small[place] else ()),
         missing=parts + found.missing + missing_metrics(metrics, pool),
         pool=pool.label,
         n_items=found.n_items,
         measurements=cell.measurements,
     )
+
+
+def _maybe(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
