@@ -138,7 +138,7 @@ def test_a_run_folder(tmp_path: Path) -> None:
     assert [s[1:] for s in data.size_sources] == [
         (1, "its name"), (4, "the model of its card"), (8, "its name"),
     ]  # fmt: skip
-    assert any("pgr rests on an inverted or weak anchor in: es" in note for note in data.notes)
+    assert any("pgr rests on an anchor that is not sound in: es" in note for note in data.notes)
     assert not any("anchor" in note for note in frame(rows).notes)
     assert frame(rows).outcome == "gain"
 

@@ -236,7 +236,7 @@ def _cautions(rows: Sequence[Row], target: str) -> list[str]:
     flagged = sorted({r.language for r in rows if set(r.flags) & set(ANCHOR_FLAGS)})
     if flagged and target.lower() in _OF_PGR:
         notes.append(
-            f"{target} rests on an inverted or weak anchor in: {', '.join(flagged)}; over an "
+            f"{target} rests on an anchor that is not sound in: {', '.join(flagged)}; over an "
             "inverted one the worse student has the higher PGR"
         )
     first: dict[str, Row] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from polyglot_harness.cli import flags
+from polyglot_harness.cli.scoring_flags import add_scoring_flags
 from polyglot_harness.cli.values import fraction
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from polyglot_harness.spec import PolyglotScore
 
-FEWEST = 40
-"""Draws: of fewer, 2.5 % at each end are less than one."""
 ALPHAS = "0,0.25,0.5,0.75,1"
 OVER: dict[Literal["cells", "teachers"], str] = {
     "cells": "over cells", "teachers": "over teachers' means",
@@ -55,29 +54,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of `run`")
     flags.alpha_flag(parser, default=None)
     parser.add_argument(
-        "--pool", type=Path, default=None, metavar="FILE",
-        help="frozen pool that z-scores are taken against (default: the cells at hand, of each "
-        "language)",
-    )  # fmt: skip
-    parser.add_argument(
         "--write_pool", type=Path, default=None, metavar="FILE",
         help="freeze the cells at hand as a pool; a file that is there is never changed (default: "
         "none is written)",
     )  # fmt: skip
-    parser.add_argument(
-        "--pgr", choices=("ratio-of-means", "mean-of-ratios"), default="ratio-of-means",
-        help="average the tasks, then divide (the paper's code), or divide in each task, then "
-        "average (its text) (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--aggregate", choices=("mean", "borda", "mrr"), default="mean",
-        help="join languages by the mean score, the mean share of the other teachers that one is "
-        "ahead of, or the mean of 1 / rank (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--resamples", type=_count, default=10_000, metavar="N",
-        help="draws of the bootstrap; 0 for no intervals (default: %(default)s)",
-    )  # fmt: skip
+    add_scoring_flags(parser)
     parser.add_argument(
         "--seed", type=int, default=None, help="of the bootstrap (default: as in the run)"
     )
@@ -167,14 +148,6 @@ def _matrix(alphas: Sequence[float], found: Sequence[Sequence[float]]) -> Table:
     for alpha, row in zip(alphas, found, strict=True):
         table.add_row(f"{alpha:g}", *("—" if isnan(r) else f"{r:.2f}" for r in row))
     return table
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or 0 < int(text) < FEWEST:
-        raise argparse.ArgumentTypeError(
-            f"expected 0 or a whole number from {FEWEST}, got {text!r}"
-        )
-    return int(text)
 
 
 def _alphas(text: str) -> tuple[float, ...]:

@@ -121,7 +121,7 @@ def board_titles(table: ResultsTable, groups: Sequence[Group]) -> list[str]:
         [
             {
                 "student": student.name
-                + (f"@{student.revision[:12]}" if revisions[student.name] > 1 else ""),
+                + (f"@{student.revision[:12] or '?'}" if revisions[student.name] > 1 else ""),
                 "mixture": group.mixture,
                 **dict(group.conditions),
                 **({"seed": ", ".join(map(str, group.seeds)) or "none"} if group.split else {}),

@@ -11,9 +11,7 @@ Signatures are parsed once a distinct text; all else is done on integer codes, n
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from polyglot_harness.leaderboard.leftover import Leftover, describe
+from polyglot_harness.leaderboard.naming import board_key, short_keys, teacher_names
 from polyglot_harness.leaderboard.ranking import PER_LANGUAGE
 from polyglot_harness.signature import format_signature, parse_signature
 
@@ -111,7 +110,9 @@ def group_rows(
     groups = [
         group for part in _split(rows, board[rows]) for group in _groups(table, codes, part, False)
     ]
-    return sorted(_unique_keys(groups), key=lambda g: (-g.cells, g.key))
+    keys = short_keys([group.key for group in groups])
+    groups = [replace(group, key=key) for group, key in zip(groups, keys, strict=True)]
+    return sorted(groups, key=lambda g: (-g.cells, g.key))
 
 
 def _codes(table: ResultsTable) -> _Codes:
@@ -246,7 +247,7 @@ def _group(
     split: bool,
 ) -> Group:
     teachers = np.unique(codes.teacher[rows])
-    names = _names(table, teachers.tolist())
+    names = teacher_names([table.teachers[i] for i in teachers])
     order = np.argsort(np.array(names, dtype=object), kind="stable")
     teachers, names = teachers[order], [names[i] for i in order]
     place = np.empty(int(teachers.max()) + 1, dtype=np.int64)
@@ -261,8 +262,8 @@ def _group(
         where[codes.language[rows]],
         np.searchsorted(seeds, codes.seed[rows]),
     )
-    # backwards, so that of rows of one place the first stays
-    grid[tuple(axis[::-1] for axis in index)] = rows[::-1]
+    places, firsts = np.unique(np.ravel_multi_index(index, grid.shape), return_index=True)
+    grid.flat[places] = rows[firsts]
     out += [Leftover(int(r), "twice") for r in rows[grid[index] != rows]]
     first = int(rows[0])
     known = tuple(int(seed) for seed in seeds if seed != NO_SEED)
@@ -272,7 +273,7 @@ def _group(
     student = int(codes.student[first])
     mixture = codes.mixtures[codes.mixture[first]]
     return Group(
-        key=_key(table.students[student], mixture, shared, known if split else None),
+        key=board_key(table.students[student], mixture, shared, known if split else None),
         student=student,
         mixture=mixture,
         conditions=tuple((n, v) for n, v in fields[0].items() if (n, v) in set(shared)),
@@ -287,36 +288,8 @@ def _group(
     )
 
 
-def _names(table: ResultsTable, teachers: Sequence[int]) -> list[str]:
-    facts = [table.teachers[i] for i in teachers]
-    count = Counter(fact.name for fact in facts)
-    short = Counter((fact.name, fact.revision[:12]) for fact in facts)
-
-    def name(fact: Any) -> str:
-        if count[fact.name] == 1:
-            return str(fact.name)
-        clash = short[fact.name, fact.revision[:12]] > 1
-        return f"{fact.name}@{fact.revision if clash else fact.revision[:12]}"
-
-    return [name(fact) for fact in facts]
-
-
 def _signature(fields: Fields, seeds: Sequence[int]) -> str:
     shown = {name: value for name, value in fields.items() if name != "teacher"}
     if "seed" in shown and seeds:
         shown["seed"] = "+".join(map(str, seeds))
     return format_signature(shown)
-
-
-def _key(student: Any, mixture: str, *identity: Any) -> str:
-    told = re.sub(r"[^a-z0-9.]+", "-", f"{student.name}-{mixture}".lower())[:48].strip("-.")
-    parts = (student.name, student.revision, mixture, *identity)
-    return f"{told or 'board'}-{hashlib.sha256(repr(parts).encode()).hexdigest()}"
-
-
-def _unique_keys(groups: Sequence[Group]) -> list[Group]:
-    """Cut the digests in the keys to eight digits, or to as many as tell the boards apart."""
-    digits = 8
-    while len({g.key[: digits - 64] for g in groups}) < len(groups) and digits < 63:
-        digits += 4
-    return [replace(g, key=g.key[: digits - 64]) for g in groups]

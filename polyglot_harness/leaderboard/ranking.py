@@ -160,7 +160,7 @@ def rank_grid(
     return Ranking(
         ranked_by=by,
         reason=(
-            f"by the stable score{_JOINED[aggregate]}, because the anchor is weak or inverted in: "
+            f"by the stable score{_JOINED[aggregate]}, because the anchor is not sound in: "
             f"{', '.join(flagged)}"
             if flagged
             else f"by the Polyglot Score{_JOINED[aggregate]}: no anchor is flagged"

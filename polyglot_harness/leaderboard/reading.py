@@ -65,14 +65,14 @@ def _lead(ranking: Ranking) -> str:
     first, second, *others = ranking.rows
     pair = _pair(ranking, first.teacher, second.teacher)
     if pair is None:
-        return f", how surely ahead of {second.teacher} is not known"
+        return f"; how surely it is ahead of {second.teacher} is not known"
     doubt = (
         f"P(better) {probability(pair.better)}, p {p_value(pair.p_holm)} after Holm's correction"
     )
+    rivals = listed([r.teacher for r in others if r.rank_low is not None and r.rank_low <= 1])
+    more = f"; the rank interval also reaches 1 for {rivals}" if rivals else ""
     if pair.p_holm < LEVEL:
-        return f" and is better than {second.teacher} ({doubt})"
-    rivals = sum(r.rank_low is not None and r.rank_low <= 1 for r in others)
-    more = f"; nor are {rivals} more, whose rank intervals reach 1" if rivals else ""
+        return f", ahead of {second.teacher} beyond noise ({doubt}){more}"
     return f", but {second.teacher} is not told apart from it ({doubt}){more}"
 
 

@@ -30,14 +30,15 @@ __all__ = ["LEGEND", "markdown", "reading", "terminal_tables"]
 DATA_COLUMNS = {"Accept", "d prompts", "d resp.", "PPL", "z"}
 STUDENT_COLUMNS = {"Raw", "Gain", "PGR", "Polyglot", "Stable", "Flags"}
 SPARE = ("Langs", "Raw", "Accept", "Cost", "Borda", "MRR", "z", "PGR")
-"""Columns of the table by teacher that go first where the terminal is narrow; then the score that
-does not rank."""
+"""Columns that go first where the terminal is narrow; then the score that does not rank."""
+NAMES = {"Teacher", "A", "B"}
+"""Columns that are wrapped where it is narrow."""
 PAIRS_UP_TO = 8
 """Teachers up to which every pair is shown."""
 WIDTH = 100
 """Columns that tables fit."""
 NAME_WIDTH = 14
-"""To which names may be wrapped."""
+"""To which they may be wrapped."""
 LEGEND = (
     "**Ranks**: 95 % interval of the rank. Teachers whose intervals overlap may well be in the "
     "other order.",
@@ -78,15 +79,16 @@ def terminal_tables(
         width: Columns of the terminal; tables leave out columns to fit, they cut no number.
     """
     cells = cell_grid(scores, ranking, short=True)
-    pairs = (pair_table(ranking),) if show_pairs(ranking) else ()
+    pairs = (pair_table(ranking, width=width),) if show_pairs(ranking) else ()
     return (
         teacher_table(ranking, width=width),
         *pairs,
-        terminal_table(without(cells, STUDENT_COLUMNS, "Data")),
+        terminal_table(without(cells, STUDENT_COLUMNS, "Data"), width=width),
         terminal_table(
-            without(cells, DATA_COLUMNS, "Students"),
+            fitted(without(cells, DATA_COLUMNS, "Students"), width, _spare(ranking)),
             f"Raw and Gain in points; [low, high]: 95 % interval; ±: one standard error; "
             f"{FLAG_KEY}",
+            width=width,
         ),
     )
 
@@ -94,15 +96,17 @@ def terminal_tables(
 def teacher_table(ranking: Ranking, *, width: int = WIDTH, limit: int | None = None) -> Table:
     """Return the table by teacher for the terminal."""
     grid = teacher_grid(ranking, short=True, limit=limit)
-    other = next(h for by, h in SCORE_HEADERS.items() if by != ranking.ranked_by)
-    return terminal_table(
-        fitted(grid, width, (*SPARE, other)), grid.note and f"{grid.note} teachers"
-    )
+    caption = grid.note and f"{grid.note} teachers"
+    return terminal_table(fitted(grid, width, _spare(ranking)), caption, width=width)
 
 
-def pair_table(ranking: Ranking) -> Table:
+def pair_table(ranking: Ranking, *, width: int = WIDTH) -> Table:
     """Return the table of pairs for the terminal."""
-    return terminal_table(pair_grid(ranking, ranking.pairs))
+    return terminal_table(pair_grid(ranking, ranking.pairs), width=width)
+
+
+def _spare(ranking: Ranking) -> tuple[str, ...]:
+    return (*SPARE, *(h for by, h in SCORE_HEADERS.items() if by != ranking.ranked_by))
 
 
 def show_pairs(ranking: Ranking) -> bool:
@@ -125,7 +129,7 @@ def table_width(grid: Grid) -> int:
     for i, header in enumerate(grid.headers):
         lines = [line for row in grid.rows for line in row[i].split("\n")]
         longest = max(map(_shown_length, lines), default=0)
-        if header == "Teacher":
+        if header in NAMES:
             longest = min(longest, NAME_WIDTH)
         widths.append(max([longest, *map(len, header.split())]))
     return sum(widths) + len(widths) - 1
@@ -147,8 +151,9 @@ def without(grid: Grid, headers: set[str], title: str = "") -> Grid:
     )
 
 
-def terminal_table(grid: Grid, caption: str = "") -> Table:
-    """Return a table for the terminal."""
+def terminal_table(grid: Grid, caption: str = "", *, width: int = WIDTH) -> Table:
+    """Return a table for the terminal; nothing in it is cut, what does not fit is wrapped."""
+    tight = table_width(grid) > width
     table = Table(
         title=printable(grid.title, style="bold"),
         title_justify="left",
@@ -160,11 +165,11 @@ def terminal_table(grid: Grid, caption: str = "") -> Table:
         show_edge=False,
     )
     for header, left in zip(grid.headers, grid.left, strict=True):
-        # Only names may be cut short where the terminal is narrow: never a number.
         table.add_column(
             printable(header.replace(" ", "\n")),
             justify="left" if left else "right",
-            no_wrap=header != "Teacher",
+            no_wrap=not tight and header not in NAMES,
+            overflow="fold",
         )
     for row in grid.rows:
         table.add_row(*(_text(cell) for cell in row))
@@ -184,9 +189,7 @@ def _unstruck(cell: str) -> tuple[str, bool]:
 
 def _text(cell: str) -> Text:
     shown, struck = _unstruck(cell)
-    text = printable(shown, "strike dim" if struck else "")
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text
+    return printable(shown, "strike dim" if struck else "")
 
 
 def markdown(scores: Sequence[PolyglotScore], ranking: Ranking) -> str:

@@ -51,7 +51,8 @@ class Replicates:
 
     def mean(self, name: str) -> FloatArray:
         """Return the means over seeds, [T, L]: NaN unless each seed has the number."""
-        return self.column(name).mean(axis=2)
+        mean: FloatArray = self.column(name).mean(axis=2)
+        return mean
 
     def independent_error(self, name: str) -> FloatArray:
         """Return the errors of means over seeds whose errors are independent, [T, L]."""
@@ -154,18 +155,20 @@ def _items(rows: Replicates) -> tuple[LanguageItems | None, ...]:
     cells: list[dict[int, list[tuple[TaskItems, ...]]]] = [{} for _ in rows.group.languages]
     for t, language in np.argwhere(stored).tolist():
         cells[language][t] = [next(found) for _ in range(wanted.shape[1])]
-    return tuple(_aligned(cell, len(rows.group.teachers)) if cell else None for cell in cells)
+    return tuple(_aligned(cell, len(rows.group.teachers)) for cell in cells)
 
 
-def _aligned(cells: dict[int, list[tuple[TaskItems, ...]]], teachers: int) -> LanguageItems:
-    """Return the answers of one language as arrays.
+def _aligned(cells: dict[int, list[tuple[TaskItems, ...]]], teachers: int) -> LanguageItems | None:
+    """Return the answers of one language as arrays; None if there are none.
 
     Answers are paired only with those to the same items, of students of the same anchors: teachers
     whose rows have others than most have count as without answers.
     """
     from polyglot_harness.leaderboard.results import decode
 
-    kinds = {t: _kind(seeds) for t, seeds in cells.items()}
+    kinds = {t: kind for t, seeds in cells.items() if (kind := _kind(seeds))}
+    if not kinds:
+        return None
     most = max(Counter(kinds.values()).items(), key=lambda kind: (kind[1], repr(kind[0])))[0]
     alike = [t for t, kind in kinds.items() if kind == most]
     first = cells[alike[0]]
@@ -190,8 +193,13 @@ def _aligned(cells: dict[int, list[tuple[TaskItems, ...]]], teachers: int) -> La
     return LanguageItems(tasks, tuple(student), anchors["base"], anchors["reference"])
 
 
-def _kind(seeds: Sequence[tuple[TaskItems, ...]]) -> object:
-    """Return what must be the same before answers are paired."""
+def _kind(seeds: Sequence[tuple[TaskItems, ...]]) -> tuple[object, ...]:
+    """Return what must be the same before answers are paired; () if its own seeds differ."""
+    tasks = [[(task.task, task.ids, len(task.student)) for task in seed] for seed in seeds]
+    anchors = ((a, task) for seed in seeds for task in seed for a in (task.base, task.reference))
+    whole = all(a is None or len(a) == len(task.student) for a, task in anchors)
+    if not whole or any(seed != tasks[0] for seed in tasks):
+        return ()
     return tuple(
         tuple((task.task, task.ids, len(task.student), task.base, task.reference) for task in seed)
         for seed in seeds

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from polyglot_harness.leaderboard.boards import ScoredBoard
 from polyglot_harness.leaderboard.files import Board
 from polyglot_harness.leaderboard.ranking import Ranking
-from polyglot_harness.scoring.grid import QUANTITIES
+from polyglot_harness.scoring.grid import QUANTITIES, BoolArray
 from polyglot_harness.scoring.intrinsic_z import METRICS
-from polyglot_harness.scoring.items import FloatArray
 from polyglot_harness.spec import Interval, Measurement, PolyglotScore
 
 NUMBERS = (
@@ -64,25 +66,25 @@ def cells_of(board: ScoredBoard, teachers: int) -> tuple[PolyglotScore, ...]:
     """Return the cells of the first so many teachers of the ranking, as records."""
     place = {name: i for i, name in enumerate(board.grid.teachers)}
     first = [place[row.teacher] for row in board.ranking.rows[:teachers]]
-    there = ~_absent(board)
+    there = present(board)
     return tuple(
         _cell(board, t, i) for t in first for i in range(len(board.languages)) if there[t, i]
     )
 
 
-def _absent(board: ScoredBoard) -> FloatArray:
-    """Return which cells have nothing at all, [T, L]."""
-    values = [v for name, v in board.grid.values.items() if name not in ("base", "reference")]
-    arrays = (*values, board.scores.z, board.acceptance, board.n_examples)
-    return math.prod([a != a for a in arrays], start=True)  # type: ignore[return-value,arg-type]
+def present(board: ScoredBoard) -> BoolArray:
+    """Return which cells there are, [T, L], also those that failed."""
+    if board.grid.present is not None:
+        return board.grid.present
+    return np.ones((len(board.teachers), len(board.languages)), dtype=bool)
 
 
 def _cell(board: ScoredBoard, t: int, i: int) -> PolyglotScore:
     values, scores = board.grid.values, board.scores
     name, language = board.grid.teachers[t], board.languages[i]
-    numbers = {n: _number(values[n][t, i]) for n in NUMBERS}
+    numbers: dict[str, Any] = {n: _number(values[n][t, i]) for n in NUMBERS}
     parts = {"z": scores.z, "score": scores.score, "stable": scores.stable}
-    made = {n: _number(part[t, i]) for n, part in parts.items()}
+    made: dict[str, Any] = {n: _number(part[t, i]) for n, part in parts.items()}
     lacking = [n for n, v in {"z": made["z"], "pgr": numbers["pgr"]}.items() if v is None]
     return PolyglotScore.model_construct(
         teacher=name,

@@ -20,6 +20,8 @@ from polyglot_harness.leaderboard.ranking import (
 from polyglot_harness.spec import PolyglotScore
 
 MISSING = "—"
+MOST_CODES = 12
+"""Languages that a title names; of more it gives the number."""
 FLAG_LETTERS = {
     "anchor_inverted": "I",
     "anchor_weak": "W",
@@ -66,7 +68,9 @@ def teacher_grid(ranking: Ranking, *, short: bool = False, limit: int | None = N
         short: Give an interval to the gain and to the score that ranks only.
         limit: At most so many teachers; how many are left out is noted.
     """
-    languages = ", ".join(ranking.languages) or "no language"
+    languages = ", ".join(ranking.languages[:MOST_CODES]) or "no language"
+    if len(ranking.languages) > MOST_CODES:
+        languages = f"{len(ranking.languages)} languages"
     means = f"means over {languages}; ranked {ranking.reason}"
     columns = _teacher_columns(ranking, short=short)
     return limited(grid_of(f"Teachers ({means})", columns, ranking.rows), limit)
@@ -177,6 +181,8 @@ def dollars(value: float | None) -> str:
     """Format a cost in US dollars."""
     if value is None:
         return MISSING
+    if 0 < value < 0.001:
+        return "< $0.001"
     return f"${value:,.0f}" if value >= 100 else f"${value:.2f}" if value >= 1 else f"${value:.2g}"
 
 

@@ -19,7 +19,9 @@ from polyglot_harness.scoring.items import Arrays, Estimate, FloatArray, estimat
 Method = Literal["ratio-of-means", "mean-of-ratios"]
 ANCHOR_INVERTED = "anchor_inverted"
 ANCHOR_WEAK = "anchor_weak"
-ANCHOR_FLAGS = (ANCHOR_INVERTED, ANCHOR_WEAK)
+ANCHOR_INCONSISTENT = "anchor_inconsistent"
+"""Published PGR that no single pair of anchors gives."""
+ANCHOR_FLAGS = (ANCHOR_INVERTED, ANCHOR_WEAK, ANCHOR_INCONSISTENT)
 MARGIN = 2.0
 """Standard errors of the gap by which it must exceed zero."""
 MAX_NONPOSITIVE = 0.05
@@ -137,12 +139,13 @@ def anchor_flags(
     check_method(method)
     gap = subtract(reference, base)
     gaps = [gap] if method == "ratio-of-means" else [(task,) for task in gap]
-    found = [_flag(estimate(g)) for g in gaps]
+    found = [gap_flag(estimate(g)) for g in gaps]
     worst = [flag for flag in (ANCHOR_INVERTED, ANCHOR_WEAK) if flag in found]
     return tuple(worst[:1])
 
 
-def _flag(gap: Estimate) -> str:
+def gap_flag(gap: Estimate) -> str:
+    """Say what is wrong with a gap; "" if it is sound."""
     if gap.value is None or gap.value <= _ZERO:
         return ANCHOR_INVERTED
     weak = gap.stderr is None or gap.value < MARGIN * gap.stderr

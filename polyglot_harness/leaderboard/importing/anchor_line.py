@@ -14,8 +14,6 @@ import numpy as np
 
 from polyglot_harness.scoring.items import FloatArray
 
-ANCHOR_INCONSISTENT = "anchor_inconsistent"
-"""Flag: no single pair of anchors gives the PGR of the language."""
 MIN_DISTINCT = 3
 """Different raw scores below which a line fits whatever the anchors were."""
 _WHOLE = 1e-4  # so near to whole numbers lie 5 cells by chance in 1 of 10 million languages

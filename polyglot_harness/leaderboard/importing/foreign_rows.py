@@ -13,10 +13,8 @@ from polyglot_harness.leaderboard.records import Row, TaskItems
 from polyglot_harness.leaderboard.results import encode
 from polyglot_harness.scoring.items import Arrays, Estimate, Items, align, estimate, subtract
 from polyglot_harness.scoring.pgr import (
-    ANCHOR_INVERTED,
-    ANCHOR_WEAK,
-    MARGIN,
     anchor_flags,
+    gap_flag,
     recovered,
 )
 from polyglot_harness.signature import format_signature
@@ -167,10 +165,8 @@ def _difference(a: Estimate, b: Estimate) -> Estimate:
 
 def gap_flags(gap: Estimate) -> tuple[str, ...]:
     """Return what is wrong with a gap of which only value and error are known."""
-    if gap.value is None or gap.value <= _ZERO:
-        return (ANCHOR_INVERTED,)
-    sound = gap.stderr is not None and gap.value >= MARGIN * gap.stderr
-    return () if sound else (ANCHOR_WEAK,)
+    flag = gap_flag(gap)
+    return (flag,) if flag else ()
 
 
 def _items(answers: Mapping[str, Items]) -> tuple[TaskItems, ...]:

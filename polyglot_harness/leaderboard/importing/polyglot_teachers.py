@@ -12,7 +12,7 @@ from polyglot_harness.errors import ConfigError
 from polyglot_harness.files import jsonl_rows
 from polyglot_harness.languages import pack_folders
 from polyglot_harness.leaderboard.importing import Imported, Request
-from polyglot_harness.leaderboard.importing.anchor_line import ANCHOR_INCONSISTENT, Anchor
+from polyglot_harness.leaderboard.importing.anchor_line import Anchor
 from polyglot_harness.leaderboard.importing.audit import audit
 from polyglot_harness.leaderboard.importing.checks import (
     accuracy,
@@ -25,6 +25,7 @@ from polyglot_harness.leaderboard.importing.checks import (
 from polyglot_harness.leaderboard.importing.foreign_rows import gap_flags
 from polyglot_harness.leaderboard.records import ResultsFile, Row, StudentFacts, TeacherFacts
 from polyglot_harness.scoring.items import Estimate
+from polyglot_harness.scoring.pgr import ANCHOR_INCONSISTENT
 from polyglot_harness.signature import format_signature
 from polyglot_harness.spec import Pairs, pairs
 from polyglot_harness.store import file_sha256

@@ -123,6 +123,7 @@ def write_site(
             .get_template("index.html.jinja")
             .render(
                 title=title,
+                reading=summaries[0]["reading"] if summaries else "",
                 policy=POLICY,
                 style_id=style_id(plotly),
                 charts=[
@@ -158,10 +159,7 @@ def plotly_path() -> Path:
     found = find_spec("plotly")
     path = Path(found.origin).parent / "package_data" / PLOTLY if found and found.origin else None
     if path is None or not path.is_file():
-        raise MissingDependency(
-            "the page draws with plotly.js, which the package plotly carries: "
-            "pip install 'polyglot-harness[page]', or build with --no_page"
-        )
+        raise MissingDependency("plotly, whose plotly.js the page draws with,", "page")
     return path
 
 

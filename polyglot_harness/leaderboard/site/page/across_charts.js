@@ -1,7 +1,7 @@
 "use strict";
 // Charts over all boards: families, sizes of data, components of the metrics. They follow no filter.
 (() => {
-  const P = POLYGLOT, { show } = P, { frame, label, short, lines, narrow, written, logTicks } = P.charts;
+  const P = POLYGLOT, { show } = P, { frame, label, short, lines, narrow, nameAxis, written, logTicks } = P.charts;
   const many = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
   const within = (it) => (it.low == null ? "no interval" : `[${show(it.low, "signed")}, ${show(it.high, "signed")}]`);
   const percent = (value) => value == null ? null : 100 * value;
@@ -25,6 +25,7 @@
     const roomy = students.length <= (narrow() ? 3 : 10);
     const inCell = (cell) => `${show(cell[key].mean, "signed")}${students.length <= 5 && !narrow() && cell[key].low != null ? ` ${within(cell[key])}` : ""}<br>n ${cell[COUNTED[key]]}`;
     const hover = grid.map((row, r) => row.map((cell, j) => lines(`<b>${label(teachers[r])}</b> teaches <b>${label(students[j])}</b>`, cell ? says(cell) : "not measured")));
+    const names = nameAxis(teachers);
     const gone = grid.flatMap((row, r) => row.map((cell, j) => (cell ? null : [r, j]))).filter(Boolean);
     const same = teachers.flatMap((t, r) => students.includes(t) ? [[r, students.indexOf(t)]] : []);
     return {
@@ -39,7 +40,7 @@
         height: Math.max(240, 90 + teachers.length * 44),
         shapes: same.map(([r, j]) => ({ type: "rect", x0: j - 0.48, x1: j + 0.48, y0: r - 0.46, y1: r + 0.46, line: { color: c.ink, width: 2 } })),
         xaxis: { tickvals: students.map((_, j) => j), ticktext: students.map((s) => label(s, narrow() ? 10 : 24)), title: { text: "family of the student" }, side: "top", range: [-0.5, students.length - 0.5], showgrid: false, zeroline: false, ticklen: 0 },
-        yaxis: { tickvals: teachers.map((_, r) => r), ticktext: teachers.map((t) => short(t)), title: { text: narrow() ? "" : "family of the teacher" }, range: [teachers.length - 0.5, -0.5], showgrid: false, zeroline: false, ticklen: 0 },
+        yaxis: { ...names.axis, title: { text: narrow() ? "" : "family of the teacher" } }, margin: { l: names.left + (narrow() ? 0 : 24) },
       },
       says: `${key === "gain" ? "Mean gain" : "Lead over other families"} by family: ${it.cells.filter((cell) => cell[key].mean != null).slice(0, 6).map((cell) => `${cell.teacher} teaches ${cell.student}: ${says(cell)}`).join("; ")}.`,
       words: [key === "gain" ? "Mean gain in points of accuracy over all cells of all boards; languages and conditions differ between cells, so choose the lead to compare families." : "How far a cell is ahead of the mean of other families' teachers on the same board and in the same language, in points.",
@@ -92,7 +93,7 @@
     const which = chosen.of === "published" || lacking ? "published" : "own", it = which === "own" ? own : own.published;
     const { metrics } = it, parts = it.loadings.slice(0, narrow() ? 3 : 6);
     const z = metrics.map((_, m) => parts.map((row) => row[m])), text = z.map((row) => row.map((v) => show(v, "z")));
-    const head = parts.map((_, k) => `PC${k + 1}`), said = metrics.map((m) => m.replaceAll("_", " "));
+    const head = parts.map((_, k) => `PC${k + 1}`), said = metrics.map((m) => m.replaceAll("_", " ")), names = nameAxis(said);
     return {
       missing: lacking ? `${lacking} Below: those of the paper.` : null,
       choices: lacking ? [] : [{ id: "of", label: "Loadings of", value: which, options: [["own", "these results"], ["published", "arXiv 2604.11290"]] }],
@@ -100,7 +101,7 @@
       layout: {
         height: 90 + 44 * metrics.length,
         xaxis: { tickvals: parts.map((_, k) => k), ticktext: head.map((text, k) => `${text}<br>${show(it.ratio[k], "share")}`), side: "top", showgrid: false, zeroline: false, ticklen: 0 },
-        yaxis: { tickvals: metrics.map((_, m) => m), ticktext: said.map((m) => short(m)), range: [metrics.length - 0.5, -0.5], showgrid: false, zeroline: false, ticklen: 0 },
+        yaxis: names.axis, margin: { l: names.left },
       },
       says: `Loadings of ${metrics.length} metrics over ${it.n} cells${which === "published" ? ", published" : ""}. ${head.slice(0, 2).map((text, k) => `${text}, ${show(it.ratio[k], "share")} of the variance: ${said.map((m, i) => `${m} ${show(parts[k][i], "z")}`).join(", ")}`).join(". ")}.`,
       words: [`Correlation of each component with each metric, over ${it.n} cells${which === "published" ? " of the paper's released results (base student OLMo 3)" : ""}; under each component its share of the variance. Signs of a component may be turned as one.`,

@@ -40,8 +40,7 @@
     const chosen = state[id] || "", options = [...(none ? [["", none]] : []), ...values.map((value) => [value, label(value)])];
     $(id).replaceChildren(...options.map(([value, text]) => make("option", { value, selected: value === chosen, dir: "auto" }, text)));
     $(id).value = chosen;
-    const field = $(id).closest(".field");
-    field.hidden = values.length < 2 && !chosen;
+    $(id).closest(".field").hidden = values.length < 2 && !(none && chosen); // what is chosen can be undone
   }
 
   const distinct = (values) => [...new Set(values.filter(Boolean))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
@@ -86,7 +85,7 @@
     $("nothing").replaceChildren(...(total
       ? ["No teacher of this board passes these filters. ", make("button", { type: "button", "data-clear": "" }, "Clear filters")]
       : ["This board has no teachers."]));
-    $("uncertainty").textContent = [board.uncertainty, ...board.notes].filter(Boolean).join(" ");
+    $("uncertainty").textContent = [board.uncertainty, ...board.notes].filter(Boolean).join("; ");
   }
 
   function drawBoard() {
@@ -116,6 +115,7 @@
     drawControls();
     const rows = P.table.draw(board, state);
     drawWords(rows);
+    $("table").dataset.drawn = "";
     cancelAnimationFrame(charting); // charts wait until the table is there
     charting = requestAnimationFrame(() => setTimeout(() => P.charts?.draw(board, { rows, language: state.language || null, selected: state.teacher || null })));
   }
@@ -191,6 +191,7 @@
     document.addEventListener("polyglot:theme", label);
     label();
     if (!P.index?.boards.length) {
+      $("table").dataset.drawn = "";
       $("found").textContent = P.index ? "There are no boards yet: nothing has been measured." : "data/index.js cannot be loaded.";
       return;
     }

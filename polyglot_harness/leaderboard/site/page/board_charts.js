@@ -2,7 +2,7 @@
 // Charts of the board that is chosen: cost, languages, ranks, alpha. Places on axes are numbers and names are
 // labels of ticks, so that no name is taken for a date or for another teacher of the same name.
 (() => {
-  const P = POLYGLOT, { show, quantity, flagText } = P, { frame, label, short, lines, narrow, written, logTicks } = P.charts;
+  const P = POLYGLOT, { show, quantity, flagText } = P, { frame, label, short, lines, narrow, nameAxis, written, logTicks } = P.charts;
   const times = (q) => (["points", "signed"].includes(quantity[q].kind) ? 100 : 1);
   const scaled = (q, value) => (value == null ? null : times(q) * value);
   const unit = (q) => (times(q) === 100 ? `${quantity[q].label}, points` : quantity[q].label);
@@ -41,6 +41,16 @@
     return [...points].sort((a, b) => a.x - b.x || b.y - a.y).filter((p) => p.y > best && ((best = p.y), true));
   }
 
+  // Those whose names have room beside each other, the best first.
+  function apart(points) {
+    const [x, y] = [(p) => Math.log(Math.max(p.x, 1e-9)), (p) => p.y], span = (of) => Math.max(...points.map(of)) - Math.min(...points.map(of)) || 1;
+    const [wide, high] = [span(x), span(y)], kept = [];
+    for (const p of [...points].reverse()) {
+      if (kept.length < 12 && kept.every((o) => Math.abs(x(o) - x(p)) > 0.25 * wide || Math.abs(y(o) - y(p)) > 0.07 * high)) kept.push(p);
+    }
+    return kept;
+  }
+
   frame("cost", (board, view, chosen, c) => {
     const q = board.by, j = view.language ? board.languages.indexOf(view.language) : -1;
     const values = valuesOf(board, view, q);
@@ -63,9 +73,9 @@
     const series = (found, more) => ({
       type: "scatter", mode: "markers", x: found.map(at), y: found.map((p) => scaled(q, p.y)), hoverinfo: "text", hovertext: found.map(says),
       customdata: found.map((p) => p.i), ...more,
-      error_y: { type: "data", symmetric: false, array: found.map((p) => (p.high == null ? 0 : Math.max(0, scaled(q, p.high - p.y)))), arrayminus: found.map((p) => (p.low == null ? 0 : Math.max(0, scaled(q, p.y - p.low)))), width: 0, thickness: 1, color: more.marker.color },
+      error_y: { visible: found.length <= 60, type: "data", symmetric: false, array: found.map((p) => (p.high == null ? 0 : Math.max(0, scaled(q, p.high - p.y)))), arrayminus: found.map((p) => (p.low == null ? 0 : Math.max(0, scaled(q, p.y - p.low)))), width: 0, thickness: 1, color: more.marker.color },
     });
-    const rest = points.filter((p) => !on.has(p.i)), shown = best.slice(-12);
+    const rest = points.filter((p) => !on.has(p.i)), shown = apart(best);
     const chosenPoint = points.find((p) => board.teachers[p.i].slug === view.selected);
     const unpriced = view.rows.length - points.length;
     return {
@@ -83,7 +93,7 @@
         yaxis: { title: { text: `${unit(q)}${view.language ? `, ${languageName(view.language)}` : ""}` }, zeroline: true },
       },
       says: `${quantity[q].label} against cost of ${many(points.length, "teacher")}. On the Pareto front, cheapest first: ${best.map((p) => `${board.teachers[p.i].name} (${show(p.x, kind)}, ${show(p.y, quantity[q].kind)})`).join("; ")}.`,
-      words: [`Diamonds joined by the line: the Pareto front. Upright lines: 95 % intervals.`, free.length ? `${many(free.length, "teacher")} at the left edge cost${free.length === 1 ? "s" : ""} nothing.` : "", unpriced ? `${many(unpriced, "teacher")} without ${key === "cost" ? "a price" : "this number"} or without a score ${unpriced === 1 ? "is" : "are"} not drawn.` : "", there.includes("cost") ? "" : "There are no prices in the cards."].filter(Boolean).join(" "),
+      words: [`Diamonds joined by the line: the Pareto front. ${rest.length > 60 ? "Upright lines: 95 % intervals, of the front." : "Upright lines: 95 % intervals."}`, free.length ? `${many(free.length, "teacher")} at the left edge cost${free.length === 1 ? "s" : ""} nothing.` : "", unpriced ? `${many(unpriced, "teacher")} without ${key === "cost" ? "a price" : "this number"} or without a score ${unpriced === 1 ? "is" : "are"} not drawn.` : "", there.includes("cost") ? "" : "There are no prices in the cards."].filter(Boolean).join(" "),
       table: { head: ["Teacher", title, quantity[q].label, "95 % interval", "Pareto front"], rows: [...points].sort((a, b) => a.x - b.x).map((p) => [board.teachers[p.i].name, show(p.x, kind), show(p.y, quantity[q].kind), between(q, p.low, p.high), on.has(p.i) ? "yes" : "no"]) },
       click: (point) => point.customdata != null && P.go({ teacher: board.teachers[point.customdata].slug }),
     };
@@ -116,12 +126,13 @@
     const gone = places((_, r, j) => values[r][j] == null), struck = places((i, r, j) => values[r][j] != null && unsound(i, j));
     const marks = (found, symbol, colour, title) => (found.length && found.length <= 3000 ? [{
       type: "scatter", mode: "markers", x: found.map(([, , j]) => j), y: found.map(([, r]) => r), marker: { symbol, size: m > 20 ? 6 : 9, color: colour, line: { color: colour, width: 1.4 } }, hoverinfo: "skip", name: title }] : []);
-    const roomy = m <= (narrow() ? 4 : 13) && n <= 100;
+    const names = nameAxis(rows.map((i) => board.teachers[i].name));
+    const gap = n > 100 ? 0 : 1, roomy = m <= (narrow() ? 4 : 13) && n <= 100;
     return {
       choices: [quantityChoice(there, q), ...(view.rows.length > 40 ? [{ id: "top", label: "Teachers", value: chosen.top || "40", options: TOP }] : [])],
       traces: [
-        { type: "heatmap", z: values.map((row) => row.map((v) => (v == null ? 1 : null))), colorscale: [[0, c.grid], [1, c.grid]], showscale: false, hoverinfo: "text", hovertext: hover, xgap: 1, ygap: 1, name: "not measured" },
-        { type: "heatmap", z: values, hoverinfo: "text", hovertext: hover, hoverongaps: false, xgap: 1, ygap: 1, name: quantity[q].label, showscale: !narrow(),
+        ...(gone.length ? [{ type: "heatmap", z: values.map((row) => row.map((v) => (v == null ? 1 : null))), colorscale: [[0, c.grid], [1, c.grid]], showscale: false, hoverinfo: "text", hovertext: hover, hoverongaps: false, xgap: gap, ygap: gap, name: "not measured" }] : []),
+        { type: "heatmap", z: values, hoverinfo: "text", hovertext: hover, hoverongaps: false, xgap: gap, ygap: gap, name: quantity[q].label, showscale: !narrow(),
           colorscale: scale, zmin, zmax,
           colorbar: { thickness: 10, len: Math.min(1, 260 / tall(n, 22)), y: 1, yanchor: "top", outlinewidth: 0, tickcolor: c.soft, tickfont: { size: 11 } } },
         ...(roomy ? [written(values, text, { scale, low: zmin, high: zmax })] : []),
@@ -130,7 +141,7 @@
       layout: {
         height: tall(n, n > 100 ? 15 : 22),
         xaxis: { tickvals: board.languages.map((_, j) => j), ticktext: board.languages.map((code) => (m <= 8 && !narrow() ? label(languageName(code), 20) : label(code, 8))), side: "top", range: [-0.5, m - 0.5], showgrid: false, zeroline: false, ticklen: 0 },
-        yaxis: { tickvals: rows.map((_, r) => r), ticktext: rows.map((i) => short(board.teachers[i].name)), range: [n - 0.5, -0.5], showgrid: false, zeroline: false, ticklen: 0 },
+        yaxis: names.axis, margin: { l: names.left },
       },
       says: `${quantity[q].label} of ${many(n, "teacher")} in ${many(m, "language")}, from ${show(low / times(q), quantity[q].kind)} to ${show(high / times(q), quantity[q].kind)}; ${gone.length} cells missing, ${struck.length} unsound.`,
       words: [`${quantity[q].long}.`, rising ? "Darker or brighter than the page: higher." : "Blue: above 0; orange: below; the strongest colour stands for the outermost 2 % too.", gone.length ? "Grey and ×: not measured." : "", struck.length ? "A line through the cell: the anchor is unsound, the number says nothing." : "", view.rows.length > n ? `${view.rows.length - n} more teachers are not drawn.` : ""].filter(Boolean).join(" "),
@@ -148,6 +159,7 @@
     if (!rows.length) return { missing: !view.rows.length ? "No teacher passes the filters." : view.rows.some((i) => rank[i] != null) ? "The ranks of these teachers have no intervals." : `None of these teachers is ranked: the ${quantity[board.by].label} score of each lacks a language.` };
     const found = top(rows, chosen.top), n = found.length, unranked = view.rows.length - rows.length;
     const says = (i) => lines(`<b>${label(board.teachers[i].name)}</b>`, `rank ${rank[i]}, 95 % interval ${show(low[i])} to ${show(high[i])}`, `${quantity[board.by].label} ${show(board.means[board.by].value[i], quantity[board.by].kind)}`);
+    const names = nameAxis(found.map((i) => board.teachers[i].name));
     const chosenRow = found.findIndex((i) => board.teachers[i].slug === view.selected);
     return {
       choices: rows.length > 40 ? [{ id: "top", label: "Teachers", value: chosen.top || "40", options: TOP }] : [],
@@ -157,9 +169,9 @@
         error_x: { type: "data", symmetric: false, array: found.map((i) => Math.max(0, high[i] - rank[i])), arrayminus: found.map((i) => Math.max(0, rank[i] - low[i])), color: c.s0, thickness: 2, width: 4 },
       }],
       layout: {
-        height: tall(n, n > 100 ? 15 : 24), margin: { l: 8, r: 16, t: 8, b: 8, pad: 4 },
+        height: tall(n, n > 100 ? 15 : 24), margin: { l: names.left, r: 16 },
         xaxis: { title: { text: "Rank, 1 is best" }, range: [0.5, Math.max(...found.map((i) => high[i])) + 0.5], tickformat: "d", tick0: 1, ...(rank.length <= 20 ? { dtick: 1 } : {}), zeroline: false, side: n > 40 ? "top" : "bottom" },
-        yaxis: { tickvals: found.map((_, r) => r), ticktext: found.map((i) => short(board.teachers[i].name)), range: [n - 0.4, -0.6], zeroline: false, ticklen: 0 },
+        yaxis: { ...names.axis, showgrid: true },
       },
       says: `Ranks of ${many(n, "teacher")} with 95 % intervals. ${found.slice(0, 3).map((i) => `${board.teachers[i].name}: rank ${rank[i]}, ${show(low[i])} to ${show(high[i])}`).join("; ")}.`,
       words: [view.language ? "Ranks are of all languages of the board." : "", rows.length > n ? `${rows.length - n} more are not drawn.` : "", unranked ? `${many(unranked, "teacher")} without a rank or interval ${unranked === 1 ? "is" : "are"} not drawn.` : ""].filter(Boolean).join(" "),

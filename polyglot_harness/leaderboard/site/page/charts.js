@@ -5,6 +5,7 @@
   const P = POLYGLOT, { make, name } = P;
   const CONFIG = { displayModeBar: false, responsive: true, showTips: false, scrollZoom: false };
   const MOST_ROWS = 2000; // of a table
+  const MARGIN = { l: 8, r: 12, t: 12, b: 8, pad: 4 };
   const charts = new Map();
   let board = null, view = null;
 
@@ -31,6 +32,17 @@
     return found;
   }
 
+  // An axis of names, from the top. Plotly measures labels slowly, and several times: the room is given.
+  const pen = document.createElement("canvas").getContext("2d");
+  function nameAxis(names) {
+    pen.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    const ticktext = names.map((text) => short(text)), n = names.length;
+    return {
+      left: 14 + Math.ceil(Math.max(0, ...names.map((text) => pen.measureText(plain(cut(text, narrow() ? 16 : 36))).width))),
+      axis: { automargin: false, tickvals: names.map((_, r) => r), ticktext, range: [n - 0.5, -0.5], showgrid: false, zeroline: false, ticklen: 0 },
+    };
+  }
+
   // Numbers in the cells of a heat map, in black or white, whichever is told apart better from the cell.
   const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255);
   const luminance = (rgb) => rgb.map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
@@ -52,10 +64,10 @@
 
   // Ticks of a log axis, each with its whole number; plotly's own leave out the zeros.
   function logTicks(low, high, write) {
-    const found = [];
-    for (let d = Math.floor(Math.log10(low)); d <= Math.ceil(Math.log10(high)); d++) found.push(...[1, 2, 5].map((k) => k * 10 ** d));
-    const inside = found.filter((v) => v >= low * 0.7 && v <= high * 1.4), most = narrow() ? 5 : 10;
-    const kept = inside.length > most ? inside.filter((v) => Number.isInteger(Math.round(1e9 * Math.log10(v)) / 1e9)) : inside;
+    const most = narrow() ? 5 : 10, sets = [[1], [1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9]];
+    const decades = Array.from({ length: Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1 }, (_, k) => 10 ** (Math.floor(Math.log10(low)) + k));
+    const found = sets.map((set) => decades.flatMap((d) => set.map((k) => k * d)).filter((v) => v >= low * 0.8 && v <= high * 1.25));
+    const kept = found.findLast((ticks) => ticks.length > 1 && ticks.length <= most) || [...new Set([low, high])];
     return { tickmode: "array", tickvals: kept, ticktext: kept.map(write) };
   }
 
@@ -64,9 +76,10 @@
     const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: c.soft };
     return {
       font, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: false, showlegend: false, hovermode: "closest",
-      margin: { l: 8, r: 12, t: 12, b: 8, pad: 4 }, height: 420,
+      height: 420,
       hoverlabel: { bgcolor: c.card, bordercolor: c.line, align: "left", font: { ...font, size: 13, color: c.ink } },
       ...own,
+      margin: { ...MARGIN, ...own.margin },
       xaxis: { ...axis, ...own.xaxis }, yaxis: { ...axis, ...own.yaxis },
     };
   }
@@ -93,10 +106,10 @@
 
   // The same numbers as a table, made when it is opened.
 
-  function table({ head, rows }) {
+  function table({ head, rows }, title) {
     const cell = (value, i) => make(i ? "td" : "th", i ? { class: "num" } : { scope: "row" }, i ? String(value) : name(String(value)));
     const shown = rows.slice(0, MOST_ROWS);
-    return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Numbers of the chart" },
+    return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Numbers: ${title}` },
       make("table", { class: "numbers" },
         make("thead", {}, make("tr", {}, head.map((text, i) => make("th", { scope: "col", class: i ? "num" : null }, name(text))))),
         make("tbody", {}, shown.map((row) => make("tr", {}, row.map(cell))))),
@@ -105,7 +118,7 @@
 
   function fillTable(chart) {
     if (!chart.details.open || !chart.numbers) return;
-    chart.body.replaceChildren(table(chart.numbers));
+    chart.body.replaceChildren(table(chart.numbers, chart.title));
   }
 
   // Drawing
@@ -114,7 +127,7 @@
     const host = document.getElementById(`chart-${id}`);
     if (!host) return;
     const chart = {
-      id: `chart-${id}`, host, build, chosen: {}, seen: false, stale: true, turn: 0,
+      id: `chart-${id}`, title: document.getElementById(`h-${id}`)?.textContent || id, host, build, chosen: {}, seen: false, stale: true, turn: 0,
       controls: make("div", { class: "filter" }), empty: make("p", { class: "empty", hidden: true }),
       window: make("div", { class: "window" }), plot: make("div", { class: "plot", role: "img" }),
       words: make("p", { class: "foot" }), body: make("div"), numbers: null,
@@ -171,7 +184,7 @@
   matchMedia("(max-width: 599px)").addEventListener("change", drawAll);
 
   P.charts = {
-    frame, label, short, lines, narrow, written, logTicks,
+    frame, label, short, lines, narrow, nameAxis, written, logTicks,
     draw(of, how) { board = of; view = how; drawAll(); },
   };
 })();

@@ -4,7 +4,7 @@
   const P = POLYGLOT, { make, show } = P;
   const $ = (id) => document.getElementById(id);
   const PAGE = 100;
-  const SHORT = { anchor_inverted: "inverted", anchor_weak: "weak", small_pool: "small pool" };
+  const SHORT = { anchor_inverted: "inverted", anchor_weak: "weak", anchor_inconsistent: "inconsistent", small_pool: "small pool" };
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
   // What is shown: means over all languages, or the cells of one. Arrays by teacher; null where there is nothing.
@@ -84,7 +84,7 @@
     const x = (v) => EDGE + (WIDE - 2 * EDGE) * (to > from ? (v - from) / (to - from) : 0.5), mid = HIGH / 2, at = (v) => x(v).toFixed(1);
     const known = low != null && high != null;
     const said = known ? `95 % interval ${show(low, "z")} to ${show(high, "z")}` : "no interval";
-    return make("svg", { class: "interval", viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": said },
+    return make("svg", { class: "interval", viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", role: "img", "aria-label": said },
       make("title", {}, said),
       make("path", { class: "rail", d: `M${EDGE} ${mid}H${WIDE - EDGE}` }),
       from < 0 && to > 0 ? make("path", { class: "zero", d: `M${at(0)} 0V${HIGH}` }) : null,
