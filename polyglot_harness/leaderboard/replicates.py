@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -75,7 +75,8 @@ class Replicates:
                 known[cell] = tuple(dict.fromkeys(f for c in cell if c >= 0 for f in words[c]))
             return known[cell]
 
-        return tuple(tuple(joined(tuple(cell)) for cell in line) for line in codes.tolist())
+        lines: Any = codes.tolist()
+        return tuple(tuple(joined(tuple(cell)) for cell in line) for line in lines)
 
     def has_items(self) -> BoolArray:
         """Return which rows have stored answers, [T, L, K]."""
@@ -114,6 +115,7 @@ def grid_of(rows: Replicates, *, pgr_method: Method = "ratio-of-means") -> Grid:
         correlations=_correlations(rows),
         unsound=_unsound(rows),
         items=items,
+        present=rows.there.any(axis=2),
     )
 
 

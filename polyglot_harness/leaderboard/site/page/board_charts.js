@@ -66,7 +66,9 @@
     const points = known[key], least = Math.min(...points.map((p) => p.x).filter((x) => x > 0), 1);
     const free = points.filter((p) => p.x <= 0);
     const at = (p) => (p.x > 0 ? p.x : least / 3); // a log axis has no place for nothing
-    const lowest = Math.min(...points.map(at)), highest = Math.max(...points.map(at));
+    const lowest = Math.min(...points.map(at)), highest = Math.max(...points.map(at)), dear = points.map((p) => p.x).filter((x) => x > 0);
+    const ticks = dear.length ? logTicks(Math.min(...dear), highest, (v) => show(v, kind)) : { tickmode: "array", tickvals: [], ticktext: [] };
+    if (free.length) { ticks.tickvals.unshift(least / 3); ticks.ticktext.unshift(show(0, kind)); }
     const best = front(points), on = new Set(best.map((p) => p.i));
     const says = (p) => lines(`<b>${label(board.teachers[p.i].name)}</b>`, `${quantity[q].label} ${show(p.y, quantity[q].kind)} ${between(q, p.low, p.high)}`,
       `${title}: ${show(p.x, kind)}`, label(board.teachers[p.i].licence || "licence not stated"), on.has(p.i) ? "on the Pareto front" : "");
@@ -89,11 +91,11 @@
       ],
       layout: {
         height: narrow() ? 380 : 460,
-        xaxis: { type: "log", title: { text: `${title} (log)` }, ...logTicks(lowest, highest, (v) => show(v, kind)) },
+        xaxis: { type: "log", title: { text: `${title} (log)` }, ...ticks },
         yaxis: { title: { text: `${unit(q)}${view.language ? `, ${languageName(view.language)}` : ""}` }, zeroline: true },
       },
       says: `${quantity[q].label} against cost of ${many(points.length, "teacher")}. On the Pareto front, cheapest first: ${best.map((p) => `${board.teachers[p.i].name} (${show(p.x, kind)}, ${show(p.y, quantity[q].kind)})`).join("; ")}.`,
-      words: [`Diamonds joined by the line: the Pareto front. ${rest.length > 60 ? "Upright lines: 95 % intervals, of the front." : "Upright lines: 95 % intervals."}`, free.length ? `${many(free.length, "teacher")} at the left edge cost${free.length === 1 ? "s" : ""} nothing.` : "", unpriced ? `${many(unpriced, "teacher")} without ${key === "cost" ? "a price" : "this number"} or without a score ${unpriced === 1 ? "is" : "are"} not drawn.` : "", there.includes("cost") ? "" : "There are no prices in the cards."].filter(Boolean).join(" "),
+      words: [`Diamonds joined by the line: the Pareto front. ${rest.length > 60 ? "Upright lines: 95 % intervals, of the front." : "Upright lines: 95 % intervals."}`, free.length ? `${many(free.length, "teacher")} ${free.length === 1 ? "costs" : "cost"} nothing and ${free.length === 1 ? "stands" : "stand"} at $0, which a log axis does not have.` : "", unpriced ? `${many(unpriced, "teacher")} without ${key === "cost" ? "a price" : "this number"} or without a score ${unpriced === 1 ? "is" : "are"} not drawn.` : "", there.includes("cost") ? "" : "There are no prices in the cards."].filter(Boolean).join(" "),
       table: { head: ["Teacher", title, quantity[q].label, "95 % interval", "Pareto front"], rows: [...points].sort((a, b) => a.x - b.x).map((p) => [board.teachers[p.i].name, show(p.x, kind), show(p.y, quantity[q].kind), between(q, p.low, p.high), on.has(p.i) ? "yes" : "no"]) },
       click: (point) => point.customdata != null && P.go({ teacher: board.teachers[point.customdata].slug }),
     };

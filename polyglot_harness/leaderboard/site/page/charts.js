@@ -141,10 +141,11 @@
   }
 
   async function draw(chart) {
-    if (!board || !chart.seen) { chart.stale = true; return; }
+    const bare = P.index && !P.index.boards.length;
+    if (!chart.seen || !(board || bare)) { chart.stale = true; return; }
     chart.stale = false;
     const turn = ++chart.turn, c = colours();
-    const found = chart.build(board, view, chart.chosen, c);
+    const found = bare ? { missing: "There are no boards yet." } : chart.build(board, view, chart.chosen, c);
     drawControls(chart, found.choices);
     chart.numbers = found.table || null;
     chart.empty.hidden = !found.missing;
@@ -180,6 +181,7 @@
   }, { rootMargin: "300px" });
 
   const drawAll = () => { for (const chart of charts.values()) draw(chart); };
+  document.addEventListener("DOMContentLoaded", drawAll);
   document.addEventListener("polyglot:theme", drawAll);
   matchMedia("(max-width: 599px)").addEventListener("change", drawAll);
 
