@@ -200,3 +200,15 @@ def test_show_of_a_leaderboard_file(cli: Cli, tmp_path: Path) -> None:
     done = cli("leaderboard", "show", path, "--by", "language")
     assert done.returncode == 0, done.stderr
     assert all(s["teacher"] in done.stdout for s in json.loads(old.read_text())["scores"])
+
+
+@pytest.mark.parametrize(("teachers", "small"), [("AB", True), ("ABCDEF", False)])
+def test_a_sure_order_of_few_teachers_is_no_sure_difference(
+    cli: Cli, tmp_path: Path, teachers: str, small: bool
+) -> None:
+    """Of two teachers each z-score is -1 or 1, however small the difference."""
+    skills = {name: 0.3 + 0.06 * i for i, name in enumerate(teachers)}
+    results = write_folder(tmp_path / "results", skills)
+    said = cli("leaderboard", "show", results).stdout.replace("\n", " ")
+    assert ("compare the gains" in said) is small
+    assert ("Holm's correction" in said) is not small

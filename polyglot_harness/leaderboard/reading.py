@@ -66,6 +66,12 @@ def _lead(ranking: Ranking) -> str:
     pair = _pair(ranking, first.teacher, second.teacher)
     if pair is None:
         return f"; how surely it is ahead of {second.teacher} is not known"
+    if SMALL_POOL in first.flags:
+        # of two cells each z-score is -1 or 1: a sure order would pass for a sure difference
+        return (
+            f", ahead of {second.teacher} (P(better) {probability(pair.better)}), but z-scores of "
+            "so few teachers say who is ahead and not by how much: compare the gains"
+        )
     doubt = (
         f"P(better) {probability(pair.better)}, p {p_value(pair.p_holm)} after Holm's correction"
     )
