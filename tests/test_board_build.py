@@ -133,6 +133,15 @@ def test_an_empty_record_says_how_to_begin(cli: Cli, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_files_without_rows(cli: Cli, tmp_path: Path) -> None:
+    write_file(tmp_path / "out/results", results_file("A", "de", rows=[]))
+    done = cli("leaderboard", "build", "-o", tmp_path / "out")
+    assert done.returncode == 2 and "no teacher to rank" in done.stderr
+    assert not (tmp_path / "out/LEADERBOARD.md").exists()
+    shown = cli("leaderboard", "show", tmp_path / "out/results")
+    assert shown.returncode == 2 and "no rows in its files" in shown.stderr
+
+
 def test_one_teacher_and_nothing_measured(cli: Cli, tmp_path: Path) -> None:
     numbers = ("raw", "base", "reference", "gain", "gap", "pgr")
     nothing = dict.fromkeys((*numbers, *(f"{n}_stderr" for n in numbers if n[0] in "rgp")))

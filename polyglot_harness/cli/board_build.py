@@ -179,7 +179,10 @@ def _read(results: Path, progress: Progress) -> ResultsTable:
             f"{results}: no results of record yet; give folders of runs: polyglot-harness "
             "leaderboard build RUN"
         )
-    return read_table(results, lambda done, total: progress(done, total, "files"))
+    table = read_table(results, lambda done, total: progress(done, total, "files"))
+    if not table.rows.num_rows:
+        raise ConfigError(f"{results}: its files hold no rows, so there is no teacher to rank")
+    return table
 
 
 def _write(

@@ -91,10 +91,17 @@ def _boards(args: argparse.Namespace) -> list[Shown]:
 
     if args.limit < 1:
         raise ConfigError(f"--limit {args.limit}: expected at least 1")
+    if not args.path.exists():
+        raise ConfigError(
+            f"{args.path}: no such file or folder; give a folder of `run`, or make results with: "
+            "polyglot-harness leaderboard build RUN"
+        )
     if args.path.is_file() and args.path.name.startswith("leaderboard"):
         return [shown_file(read_leaderboard(args.path), str(args.path))]
     found = make_boards(read_table(args.path), board_options(args))
     boards = [shown(board, args.limit) for board in found]
+    if not boards:
+        raise ConfigError(f"{args.path}: no rows in its files, so there is no board")
     wanted = args.board or ""
     kept = [board for board in boards if wanted in board.key or wanted in board.title]
     if not kept:
