@@ -138,6 +138,23 @@ def test_a_cell_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
     assert items.base is not None and items.base[1][0].tolist() == items.base[1][2].tolist()
 
 
+def test_a_cell_has_the_flags_of_all_its_seeds(tmp_path: Path) -> None:
+    rows = [r.model_copy(update={"flags": flags}) for r, flags in zip(
+        seeds("A", 0, 1), (("anchor_weak",), ("anchor_inconsistent", "anchor_weak")), strict=True
+    )]  # fmt: skip
+    sound = [r.model_copy(update={"flags": ()}) for r in seeds("B", 0, 1)]
+    spanish = made("B", "es", *seeds("B", 0, 1, language="es", reference=0.9))
+    (board,) = boards_of(tmp_path, made("A", "de", *rows), made("B", "de", *sound), spanish)
+    assert board.flags == (
+        (("anchor_weak", "anchor_inconsistent", "small_pool"), ()),
+        (("small_pool",), ("small_pool",)),
+    )
+    assert board.grid.unsound is not None
+    assert board.grid.unsound.tolist() == [[True, False], [False, False]]
+    assert board.grid.present is not None
+    assert board.grid.present.tolist() == [[True, False], [True, True]]
+
+
 def test_a_number_that_one_seed_lacks_is_missing(tmp_path: Path) -> None:
     whole, part = seeds("A", 0), seeds("A", 1, pgr=None, gain_stderr=None, items=False)
     (board,) = boards_of(tmp_path, made("A", "de", *whole, *part))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from boards import write_folder
@@ -14,6 +15,7 @@ from test_leaderboard import score, two
 from polyglot_harness.leaderboard import markdown, rank, reading, terminal_tables
 from polyglot_harness.leaderboard.boards import BoardOptions, make_boards
 from polyglot_harness.leaderboard.ranked import Pair, Ranking
+from polyglot_harness.leaderboard.reading import board_reading
 from polyglot_harness.leaderboard.render import teacher_table
 from polyglot_harness.leaderboard.results import read_table
 from polyglot_harness.leaderboard.shown import cells_of
@@ -154,7 +156,7 @@ def with_intervals(cells: list[PolyglotScore]) -> tuple[list[PolyglotScore], Ran
 def test_tables_fit_and_cut_nothing(width: int, bounded: bool) -> None:
     cells = full_board()
     cells, ranking = with_intervals(cells) if bounded else (cells, rank(cells))
-    text = printed(terminal_tables(cells, ranking, width=width), width)
+    text = printed(terminal_tables(cells, ranking), width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
     gain = "-12.3 [-123.4, -11.1]" if bounded else "-12.3 ± "
@@ -274,6 +276,23 @@ def test_a_measured_board_is_shown_with_its_doubt(tmp_path: Path) -> None:
     ]
     assert len(pairs) == 3
     assert len([line for line in lines if re.search(r"^\d +\d(-\d)? +\w+ .*\[.*, .*\]", line)]) == 3
-    assert "P(better)" in reading(cells, board.ranking)
+    assert "P(better)" in reading(cells, board.ranking) == board_reading(board)
     text = markdown(cells, board.ranking)
     assert "| A | B | P(A better) | p (Holm) |" in text and "## Pairs (by " in text
+
+
+@pytest.mark.parametrize(
+    ("of_row", "words"),
+    [
+        ({"reference": 0.2}, "but the anchor is inverted in de, es, so trust the gains and the"),
+        ({"gap": None, "pgr": None}, "but an anchor is missing, so trust the gains that are"),
+        ({}, SOUND),
+    ],
+)
+def test_a_board_is_read_as_its_cells_are(
+    tmp_path: Path, of_row: dict[str, Any], words: str
+) -> None:
+    table = read_table(write_folder(tmp_path, "ABCDEF", **of_row))
+    (board,) = make_boards(table, BoardOptions(resamples=100))
+    assert board_reading(board) == reading(cells_of(board, 10), board.ranking)
+    assert words in board_reading(board)

@@ -131,8 +131,7 @@ def test_flagged_languages_are_named() -> None:
                      aggregate="borda")  # fmt: skip
     assert ranking.ranked_by == "stable"
     assert ranking.reason == (
-        "by the stable score, languages joined by Borda, because the anchor is weak or inverted "
-        "in: cs"
+        "by the stable score, languages joined by Borda, because the anchor is not sound in: cs"
     )
     assert {r.teacher: r.flags for r in ranking.rows} == {"t000": ("anchor_weak",), "t001": ()}
 

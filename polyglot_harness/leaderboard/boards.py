@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -149,7 +149,7 @@ def score_group(
         resamples=options.resamples,
         seed=options.seed,
     )
-    flags = _with_small(rows.flags, scores.small & rows.there.any(axis=2))
+    flags = _flags(rows, scores.small & rows.there.any(axis=2))
     cost, acceptance = rows.mean("cost_usd"), _acceptance(rows)
     ranking = rank_grid(
         grid,
@@ -186,11 +186,12 @@ def score_group(
     )
 
 
-def _with_small(flags: Flags, small: BoolArray) -> Flags:
-    return tuple(
-        tuple((*cell, SMALL_POOL) if few else cell for cell, few in zip(line, fews, strict=True))
-        for line, fews in zip(flags, small.tolist(), strict=True)
-    )
+def _flags(rows: Replicates, small: BoolArray) -> Flags:
+    """Return the flags of each cell, with that of a small pool."""
+    number, sets = rows.flag_sets
+    every = [*sets, *((*flags, SMALL_POOL) for flags in sets)]
+    codes: Any = np.where(small, number + len(sets), number).tolist()
+    return tuple(tuple(every[code] for code in line) for line in codes)
 
 
 def _acceptance(rows: Replicates) -> FloatArray:

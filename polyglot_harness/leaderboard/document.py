@@ -13,7 +13,7 @@ import numpy as np
 
 from polyglot_harness.csv_cells import csv_cell
 from polyglot_harness.leaderboard.boards import ScoredBoard
-from polyglot_harness.leaderboard.reading import reading
+from polyglot_harness.leaderboard.reading import board_reading
 from polyglot_harness.leaderboard.render import code, legend, markdown_table, show_pairs
 from polyglot_harness.leaderboard.shown import cells_of, present
 from polyglot_harness.leaderboard.tables import anchor_grid, cell_grid, pair_grid, teacher_grid
@@ -46,7 +46,7 @@ class Document:
     def add(self, board: ScoredBoard) -> str:
         """Add a board; return it read aloud."""
         number = len(self.sections) + 1
-        read = reading(cells_of(board, TEACHERS), board.ranking)
+        read = board_reading(board)
         self.contents.append(f"{number}. [{escape(board.title)}](#board-{number})")
         self.sections.append(f'<a id="board-{number}"></a>\n\n' + _section(board, read))
         self.methods.setdefault(board.uncertainty.method)

@@ -7,11 +7,18 @@ difference is significant at 5 % after Holm's correction for all pairs of the bo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from polyglot_harness.leaderboard.ranking import ANCHOR_FLAGS, Pair, Ranking, TeacherRow
 from polyglot_harness.leaderboard.tables import interval_of, p_value, probability, rated
+from polyglot_harness.scoring.grid import column
 from polyglot_harness.scoring.polyglot import SMALL_POOL
 from polyglot_harness.spec import PolyglotScore
+
+if TYPE_CHECKING:
+    from polyglot_harness.leaderboard.boards import ScoredBoard
 
 LEVEL = 0.05
 """Of a difference that counts as one."""
@@ -21,6 +28,15 @@ _SCORE_NAMES = {"polyglot": "Polyglot Score", "stable": "stable score"}
 _JOINED = {"mean": "", "borda": " (languages joined by Borda)", "mrr": " (by mean reciprocal rank)"}
 
 
+class _Anchors(NamedTuple):
+    """What is known of the anchors, and of the pools."""
+
+    flags: set[tuple[str, str]]
+    """(Language, flag)."""
+    missing: bool
+    """Whether one is not there."""
+
+
 def reading(scores: Sequence[PolyglotScore], ranking: Ranking) -> str:
     """Return two sentences: which teacher is ahead, and what to trust.
 
@@ -28,7 +44,22 @@ def reading(scores: Sequence[PolyglotScore], ranking: Ranking) -> str:
         scores: The cells.
         ranking: Their ranking.
     """
-    return f"{who_is_ahead(ranking)} {_what_was_gained(scores, ranking)}"
+    state = _Anchors(
+        {(s.language, flag) for s in scores for flag in s.flags},
+        not scores or any(s.gap is None for s in scores),
+    )
+    return f"{who_is_ahead(ranking)} {_what_was_gained(state, ranking)}"
+
+
+def board_reading(board: ScoredBoard) -> str:
+    """Return the same of a board, without making records of its cells."""
+    flagged = {(j, flags) for line in board.flags for j, flags in enumerate(line)}
+    present, gap = board.grid.present, column(board.grid, "gap")
+    state = _Anchors(
+        {(board.languages[j], flag) for j, flags in flagged for flag in flags},
+        bool(np.isnan(gap if present is None else gap[present]).any()),
+    )
+    return f"{who_is_ahead(board.ranking)} {_what_was_gained(state, board.ranking)}"
 
 
 def who_is_ahead(ranking: Ranking) -> str:
@@ -91,9 +122,9 @@ def _pair(ranking: Ranking, a: str, b: str) -> Pair | None:
     return None
 
 
-def _what_was_gained(scores: Sequence[PolyglotScore], ranking: Ranking) -> str:
+def _what_was_gained(anchors: _Anchors, ranking: Ranking) -> str:
     gains = {r.teacher: (r.gain, r) for r in ranking.rows if r.gain is not None}
-    verdict = _verdict(scores)
+    verdict = _verdict(anchors)
     if not gains:
         return f"What the students gained over the base model is not known, {verdict}."
     ordered = [row for _, row in sorted(gains.values(), key=lambda g: -g[0])]
@@ -111,21 +142,21 @@ def _gain(row: TeacherRow) -> str:
     return rated(row, "gain", "+z.1f", 100)
 
 
-def _verdict(scores: Sequence[PolyglotScore]) -> str:
+def _verdict(anchors: _Anchors) -> str:
     """Say which anchors are unsound, and hence what to trust."""
     parts = []
     for flag in ANCHOR_FLAGS:
-        languages = sorted({s.language for s in scores if flag in s.flags})
+        languages = sorted(code for code, found in anchors.flags if found == flag)
         if languages:
             parts.append(f"{flag.removeprefix('anchor_')} in {listed(languages)}")
-    small = any(SMALL_POOL in s.flags for s in scores)
+    small = any(flag == SMALL_POOL for _, flag in anchors.flags)
     if parts:
         stable = "" if small else " and the stable score"
         return (
             f"but the anchor is {' and '.join(parts)}, so trust the gains{stable}, "
             "not PGR and the Polyglot Score"
         )
-    if not scores or any(s.gap is None for s in scores):
+    if anchors.missing:
         return "but an anchor is missing, so trust the gains that are there, not the ranking"
     if small:
         return (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rich import box
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -76,33 +76,37 @@ def terminal_tables(
     Args:
         scores: The cells.
         ranking: Their ranking.
-        width: Columns of the terminal; tables leave out columns to fit, they cut no number.
+        width: At most so many columns; where the console has fewer, tables leave out more of
+            theirs to fit. They cut no number.
     """
     cells = cell_grid(scores, ranking, short=True)
-    pairs = (pair_table(ranking, width=width),) if show_pairs(ranking) else ()
+    pairs = (pair_table(ranking),) if show_pairs(ranking) else ()
     return (
         teacher_table(ranking, width=width),
         *pairs,
-        terminal_table(without(cells, STUDENT_COLUMNS, "Data"), width=width),
+        terminal_table(without(cells, STUDENT_COLUMNS, "Data")),
         terminal_table(
-            fitted(without(cells, DATA_COLUMNS, "Students"), width, _spare(ranking)),
+            without(cells, DATA_COLUMNS, "Students"),
             f"Raw and Gain in points; [low, high]: 95 % interval; ±: one standard error; "
             f"{FLAG_KEY}",
+            spare=_spare(ranking),
             width=width,
         ),
     )
 
 
-def teacher_table(ranking: Ranking, *, width: int = WIDTH, limit: int | None = None) -> Table:
+def teacher_table(
+    ranking: Ranking, *, width: int = WIDTH, limit: int | None = None
+) -> RenderableType:
     """Return the table by teacher for the terminal."""
     grid = teacher_grid(ranking, short=True, limit=limit)
     caption = grid.note and f"{grid.note} teachers"
-    return terminal_table(fitted(grid, width, _spare(ranking)), caption, width=width)
+    return terminal_table(grid, caption, spare=_spare(ranking), width=width)
 
 
-def pair_table(ranking: Ranking, *, width: int = WIDTH) -> Table:
+def pair_table(ranking: Ranking) -> RenderableType:
     """Return the table of pairs for the terminal."""
-    return terminal_table(pair_grid(ranking, ranking.pairs), width=width)
+    return terminal_table(pair_grid(ranking, ranking.pairs))
 
 
 def _spare(ranking: Ranking) -> tuple[str, ...]:
@@ -151,9 +155,35 @@ def without(grid: Grid, headers: set[str], title: str = "") -> Grid:
     )
 
 
-def terminal_table(grid: Grid, caption: str = "", *, width: int = WIDTH) -> Table:
-    """Return a table for the terminal; nothing in it is cut, what does not fit is wrapped."""
-    tight = table_width(grid) > width
+def terminal_table(
+    grid: Grid, caption: str = "", *, spare: Sequence[str] = (), width: int = WIDTH
+) -> RenderableType:
+    """Return a table for the terminal; nothing in it is cut, what does not fit is wrapped.
+
+    Args:
+        grid: The table.
+        caption: Said below it.
+        spare: Columns that are left out, in this order, as far as they do not fit.
+        width: In which it is to fit, if the console is not narrower.
+    """
+    return _Fitted(grid, caption, tuple(spare), width)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A table that is made when it is known how wide the console is."""
+
+    grid: Grid
+    caption: str
+    spare: tuple[str, ...]
+    width: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        grid = fitted(self.grid, min(self.width, options.max_width), self.spare)
+        yield _table(grid, self.caption, tight=table_width(grid) > options.max_width)
+
+
+def _table(grid: Grid, caption: str, *, tight: bool) -> Table:
     table = Table(
         title=printable(grid.title, style="bold"),
         title_justify="left",

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from polyglot_harness.leaderboard.grouping import Group
+from polyglot_harness.leaderboard.grouping import Group, IntArray
 from polyglot_harness.leaderboard.ranking import ANCHOR_FLAGS
 from polyglot_harness.scoring.grid import VALUES, BoolArray, Grid, LanguageItems
 from polyglot_harness.scoring.intrinsic_z import METRICS
@@ -61,22 +60,18 @@ class Replicates:
         return error
 
     @cached_property
-    def flags(self) -> tuple[tuple[tuple[str, ...], ...], ...]:
-        """Return the flags of each cell, of any seed; [T][L]."""
-        column = self.table.rows.column("flags").take(self._lines)
-        array = column.combine_chunks()
+    def flag_sets(self) -> tuple[IntArray, list[tuple[str, ...]]]:
+        """Return the flags of each cell, of any seed: numbers of sets [T, L], and the sets."""
+        array: Any = self.table.rows.column("flags").take(self._lines).combine_chunks()
         words = [tuple(filter(None, text.split(";"))) for text in array.dictionary.to_pylist()]
-        codes = np.full(self.there.shape, -1, dtype=np.int64)
+        codes: IntArray = np.full(self.there.shape, len(words), dtype=np.int64)
         codes[self.there] = array.indices.to_numpy()
-        known: dict[tuple[int, ...], tuple[str, ...]] = {}
-
-        def joined(cell: tuple[int, ...]) -> tuple[str, ...]:
-            if cell not in known:
-                known[cell] = tuple(dict.fromkeys(f for c in cell if c >= 0 for f in words[c]))
-            return known[cell]
-
-        lines: Any = codes.tolist()
-        return tuple(tuple(joined(tuple(cell)) for cell in line) for line in lines)
+        words.append(())
+        if codes.shape[2] == 1:
+            return codes[:, :, 0], words
+        cells, number = np.unique(codes.reshape(-1, codes.shape[2]), axis=0, return_inverse=True)
+        sets = [tuple(dict.fromkeys(f for c in cell for f in words[c])) for cell in cells.tolist()]
+        return number.reshape(codes.shape[:2]), sets
 
     def has_items(self) -> BoolArray:
         """Return which rows have stored answers, [T, L, K]."""
@@ -115,15 +110,14 @@ def grid_of(rows: Replicates, *, pgr_method: Method = "ratio-of-means") -> Grid:
         correlations=_correlations(rows),
         unsound=_unsound(rows),
         items=items,
-        present=rows.there.any(axis=2),
+        present=np.asarray(rows.there.any(axis=2), dtype=np.bool_),
     )
 
 
 def _unsound(rows: Replicates) -> BoolArray:
     """Return which cells have an anchor that is flagged, [T, L]."""
-    found = rows.flags
-    bad = {flags for flags in set(chain.from_iterable(found)) if set(flags) & set(ANCHOR_FLAGS)}
-    return np.array([[flags in bad for flags in line] for line in found], dtype=bool)
+    number, sets = rows.flag_sets
+    return np.array([bool(set(flags) & set(ANCHOR_FLAGS)) for flags in sets], dtype=bool)[number]
 
 
 def _correlations(rows: Replicates) -> FloatArray | None:

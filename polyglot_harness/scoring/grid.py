@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -67,6 +68,11 @@ class Grid:
     """By language; () or None where answers are not stored."""
     present: BoolArray | None = None
     """[T, L]: whether there is a cell, be it a failed one; None for wherever there is a number."""
+
+    @cached_property
+    def own_pools(self) -> tuple[Pool, ...]:
+        """The pool of each language, of its own cells; see `language_pools`."""
+        return tuple(map(pool_of_rows, np.moveaxis(oriented(self.metrics), 1, 0)))
 
     def place(self, teacher: str, language: str) -> tuple[int, int]:
         """Return the indices of a cell."""
@@ -164,14 +170,12 @@ def joined(z: FloatArray, pgr: FloatArray, alpha: float) -> FloatArray:
 
 def language_pools(grid: Grid, pool: Pool | None = None) -> tuple[Pool, ...]:
     """Return the pool of each language, frozen or of its own cells; see `score_grid`."""
-    rows = oriented(grid.metrics)
-    measured = np.asarray(np.isfinite(rows).any(axis=(0, 2)), dtype=np.bool_)
     given = np.isfinite(column(grid, "z"))
 
     def of(j: int, language: str) -> Pool:
-        if not measured[j] and given[:, j].any():
+        if given[:, j].any() and not grid.own_pools[j].moments:
             return Pool(GIVEN, (), int(given[:, j].sum()))
-        return pool_of_rows(rows[:, j]) if pool is None else pool.of(language)
+        return grid.own_pools[j] if pool is None else pool.of(language)
 
     return tuple(of(j, language) for j, language in enumerate(grid.languages))
 

@@ -8,7 +8,7 @@ the covariance between teachers is a diagonal and a few columns: no draws are ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,23 +154,24 @@ def closed_form(problem: Problem) -> Found:
     points = problem.points()
     complete = np.isfinite(points)
     variances = {q: np.full(complete.shape + (count,), np.nan) for q in QUANTITIES}
-    total = np.zeros((int(complete.sum()),) * 2)
     draws = min(options.resamples, RANK_DRAWS)
-    stood = np.zeros((len(total), draws))
+    stood = np.zeros((int(complete.sum()), draws))
+    ranking = []
     for j, language in enumerate(grid.languages):
         pool = problem.pools[j]
         errors = language_errors(grid, j, pool, moving=problem.moving, alpha=options.alpha)
         for name, error in errors.items():
             variances[name][:, j] = error.variance
-        covariance = errors[quantity].covariance[np.ix_(complete, complete)]
-        total += covariance / count**2
+        ranking.append(errors[quantity])
         if options.aggregate != "mean":
             values = problem.values(quantity)[complete, j]
+            covariance = errors[quantity].covariance[np.ix_(complete, complete)]
             drawn = _draw(values, covariance, draws, problem.rng(language))
             stood += standing(drawn, options.aggregate) / count
     sure = np.isfinite(variances[quantity][complete]).all(axis=1)
     ranked = points[complete]
     if options.aggregate == "mean":
+        total = _added(ranking)[np.ix_(complete, complete)] / count**2
         stood = _draw(ranked, total, draws, problem.rng("ranks"))
         pairs = by_normal(ranked[sure], total[np.ix_(sure, sure)])
     else:
@@ -182,6 +183,16 @@ def closed_form(problem: Problem) -> Found:
         for q in QUANTITIES
     }
     return Found(cells, means, stood, sure, *pairs)
+
+
+def _added(errors: Sequence[Error]) -> FloatArray:
+    """Return the covariance of a sum over languages, [T, T]: in one product, not one a language."""
+    sides = (np.hstack([getattr(e, side) * e.known[:, None] for e in errors])
+             for side in ("left", "right"))  # fmt: skip
+    left, right = sides
+    own = np.sum([np.where(e.known, e.own, 0.0) for e in errors], axis=0)
+    found: FloatArray = np.diag(own) + left @ right.T
+    return found
 
 
 def _interval(values: FloatArray, variances: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -29,8 +30,6 @@ ACCURACIES = ("raw", "gain", "pgr")
 QUANTITIES = (*ACCURACIES, "z", "score", "stable")
 MOST_PAIRS = 2000
 MOST_LEFT_OUT = 50
-READ = 50
-"""Teachers whose cells the reading in words looks at."""
 RANKED_BY = {"polyglot": "score", "stable": "stable"}
 
 
@@ -85,6 +84,7 @@ def languages(codes: Iterable[str]) -> dict[str, dict[str, str]]:
     return {code: _language(code) for code in sorted(set(codes))}
 
 
+@cache
 def _language(code: str) -> dict[str, str]:
     from babel import Locale
     from babel.core import UnknownLocaleError
@@ -102,8 +102,7 @@ def _language(code: str) -> dict[str, str]:
 
 def summary(board: ScoredBoard) -> dict[str, Any]:
     """Return what the index says of a board."""
-    from polyglot_harness.leaderboard.reading import reading
-    from polyglot_harness.leaderboard.shown import cells_of
+    from polyglot_harness.leaderboard.reading import board_reading
 
     examples = dict(board.conditions).get("n", "")
     return {
@@ -119,7 +118,7 @@ def summary(board: ScoredBoard) -> dict[str, Any]:
         "languages": board.languages,
         "teachers": len(board.teachers),
         "ranked_by": board.ranking.ranked_by,
-        "reading": reading(cells_of(board, READ), board.ranking),
+        "reading": board_reading(board),
     }
 
 

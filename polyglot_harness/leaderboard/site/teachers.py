@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from polyglot_harness.leaderboard.boards import ScoredBoard
     from polyglot_harness.leaderboard.results import ResultsTable
 
-CELLS = 400
+CELLS = 150
 """Cells that a page shows; the others are in leaderboard.csv."""
 PLACES = 100
 """Boards that a page names."""

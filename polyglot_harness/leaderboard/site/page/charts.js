@@ -126,10 +126,11 @@
   function frame(id, build) {
     const host = document.getElementById(`chart-${id}`);
     if (!host) return;
+    const title = document.getElementById(`h-${id}`)?.textContent || id;
     const chart = {
-      id: `chart-${id}`, title: document.getElementById(`h-${id}`)?.textContent || id, host, build, chosen: {}, seen: false, stale: true, turn: 0,
+      id: `chart-${id}`, title, host, build, chosen: {}, seen: false, stale: true, turn: 0,
       controls: make("div", { class: "filter" }), empty: make("p", { class: "empty", hidden: true }),
-      window: make("div", { class: "window" }), plot: make("div", { class: "plot", role: "img" }),
+      window: make("div", { class: "window" }), plot: make("div", { class: "plot", role: "img", "aria-label": title }),
       words: make("p", { class: "foot" }), body: make("div"), numbers: null,
     };
     chart.details = make("details", { class: "more" }, make("summary", {}, "The same numbers as a table"), chart.body);
