@@ -202,6 +202,20 @@ def test_show_refuses(cli: Cli, record: Path, arguments: list[str], says: str) -
     assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
 
 
+def test_show_says_what_each_strategy_had_accepted(cli: Cli, tmp_path: Path) -> None:
+    metrics = {"acceptance_rate_generate": 0.25, "acceptance_rate_translate": 0.75}
+    for teacher in "AB":
+        file = results_file(teacher, metrics=metrics)
+        changed = [
+            m.model_copy(update={"value": metrics[m.name]}) if m.name in metrics else m
+            for m in file.rows[0].measurements
+        ]
+        rows = (file.rows[0].model_copy(update={"measurements": tuple(changed)}),)
+        write_file(tmp_path / "results", file.model_copy(update={"rows": rows}))
+    said = cli("leaderboard", "show", tmp_path / "results", "--by", "strategy").stdout
+    assert said.count("25%") == said.count("75%") == 2
+
+
 def test_show_of_a_leaderboard_file(cli: Cli, tmp_path: Path) -> None:
     old = Path(__file__).parent / "data" / "leaderboard_schema_1.json"
     path = tmp_path / "leaderboard.json"

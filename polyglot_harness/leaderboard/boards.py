@@ -7,8 +7,8 @@ seed, and what a language brings with it (its pack, its tasks); see `grouping`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from polyglot_harness.leaderboard.results import ResultsTable
 
 Flags = tuple[tuple[tuple[str, ...], ...], ...]
+ACCEPTED = "acceptance_rate_"
+"""Begins the name of the measurement of a single strategy."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class ScoredBoard:
     n_examples: FloatArray
     acceptance: FloatArray
     n_items: FloatArray
+    accepted: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Strategy -> share of its replies that became examples, [T, L]."""
     left_out: tuple[str, ...] = ()
     """Rows of this condition that are not ranked with it, each with the difference named."""
 
@@ -161,14 +165,15 @@ def score_group(
         cost_usd=cost,
     )
     one_row = int(rows.numbers[0])
-    strategies = table.rows.column("strategies")[one_row].as_py()
+    joined = table.rows.column("strategies")[one_row].as_py()
+    strategies = tuple(filter(None, joined.split("+")))
     return ScoredBoard(
         key=group.key,
         title=title,
         student=table.students[group.student],
         conditions=group.conditions,
         mixture=group.mixture,
-        strategies=tuple(filter(None, strategies.split("+"))),
+        strategies=strategies,
         seeds=group.seeds,
         signatures=group.signatures,
         teachers=tuple(table.teachers[i] for i in group.teachers),
@@ -181,6 +186,7 @@ def score_group(
         cost_usd=cost,
         n_examples=rows.mean("n_examples"),
         acceptance=acceptance,
+        accepted={name: rows.mean(f"m:{ACCEPTED}{name}") for name in strategies},
         n_items=rows.mean("n_items"),
         left_out=group.left_out,
     )

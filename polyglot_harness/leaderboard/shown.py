@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polyglot_harness.leaderboard.boards import ScoredBoard
+from polyglot_harness.leaderboard.boards import ACCEPTED, ScoredBoard
 from polyglot_harness.leaderboard.files import Board
 from polyglot_harness.leaderboard.ranking import Ranking
 from polyglot_harness.scoring.grid import QUANTITIES, BoolArray
@@ -106,6 +106,9 @@ def _cell(board: ScoredBoard, t: int, i: int) -> PolyglotScore:
 def _measurements(board: ScoredBoard, t: int, i: int) -> tuple[Measurement, ...]:
     grid = board.grid
     found = [("acceptance_rate", board.acceptance[t, i], math.nan)]
+    found += [
+        (f"{ACCEPTED}{name}", share[t, i], math.nan) for name, share in board.accepted.items()
+    ]
     found += [
         (m, grid.metrics[t, i, k], grid.metric_stderrs[t, i, k]) for k, m in enumerate(METRICS)
     ]

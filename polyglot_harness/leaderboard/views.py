@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from polyglot_harness.leaderboard.boards import ACCEPTED
 from polyglot_harness.leaderboard.ranking import TeacherRow
 from polyglot_harness.leaderboard.shown import Shown
 from polyglot_harness.leaderboard.tables import (
@@ -54,12 +55,11 @@ def by_strategy(boards: Sequence[Shown], limit: int | None) -> list[Grid]:
     for board in boards:
         names = sorted(
             {m.name for cell in board.scores for m in cell.measurements
-             if m.name.startswith("acceptance_rate_")}
+             if m.name.startswith(ACCEPTED)}
         )  # fmt: skip
         if names:
             columns = [
-                Column[TeacherRow](n.removeprefix("acceptance_rate_"), _accepted(board, n))
-                for n in names
+                Column[TeacherRow](n.removeprefix(ACCEPTED), _accepted(board, n)) for n in names
             ]
             title = f"{board.title}: accepted by strategy"
             grids.append(_teachers(board, title, columns, limit))
