@@ -23,7 +23,8 @@ examples:
 
 A number regresses if it is worse by more than its tolerance, and by more than noise: a one-sided
 test, item by item where both sides hold the answers, corrected by Holm over all that is compared.
-What a seed does to all items together is only known from replicates or --seed_sd; see docs/ci.md.
+What a seed does to all items together is estimated from replicates, given by --seed_sd, or else
+taken as one point; see docs/ci.md.
 
 Exit status: 0 nothing is worse, 2 wrong input, 5 a damaged file, 6 a regression, a cell that
 vanished, or conditions (the signature) that changed.
@@ -61,7 +62,7 @@ def add_parser(actions: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed_sd", type=_seed_sd, default=None, metavar="SD",
         help="of raw: sd of what a seed does to all items of a cell together, e.g. 0.01 for a "
-        "point (default: estimated from replicates, else none)",
+        "point, 0 for none (default: estimated from replicates, else 0.01)",
     )  # fmt: skip
     _verdict_flags(parser)
     return parser

@@ -23,6 +23,7 @@ from polyglot_harness.leaderboard.guard.findings import MEAN, Finding, Options, 
 from polyglot_harness.leaderboard.guard.guarded import RAW, Guarded, guarded
 from polyglot_harness.leaderboard.guard.matching import Group, Match, Matched, match
 from polyglot_harness.leaderboard.guard.noise import (
+    ASSUMED_SD,
     MIN_DF,
     SeedNoise,
     holm,
@@ -96,6 +97,8 @@ def _compare(
     spreads = [s for f in findings if f.moved for s in f.moved.spreads]
     given = options.seed_sd if metric.name == RAW else None
     seed = seed_noise(spreads) if given is None else SeedNoise(given**2)
+    if metric.name == RAW and given is None and not math.isfinite(seed.df):
+        seed = SeedNoise(ASSUMED_SD**2)
     note = _seed_note(metric, seed, given)
     return [_tested(f, seed) for f in findings], [note] if note and findings else []
 
@@ -138,7 +141,8 @@ def _tested(finding: Finding, seed: SeedNoise) -> Finding:
 def _seed_note(metric: Guarded, seed: SeedNoise, given: float | None) -> str:
     if metric.name != RAW:  # a seed draws other examples, so their errors contain what it does
         return ""
-    points = f"{100 * math.sqrt(seed.variance):.2g} points"
+    size = 100 * math.sqrt(seed.variance)
+    points = f"{size:.2g} point{'s' * (round(size, 2) != 1)}"
     if given is not None:
         return f"{RAW}: a seed moves all items of a cell by {points} (sd), as --seed_sd says"
     if math.isfinite(seed.df):
@@ -147,8 +151,8 @@ def _seed_note(metric: Guarded, seed: SeedNoise, given: float | None) -> str:
             f"with {seed.df:.0f} degrees of freedom"
         )
     return (
-        f"{RAW}: what a seed does to all items of a cell together is not known (that takes "
-        f"replicates with {MIN_DF} degrees of freedom, or --seed_sd) and is taken as nothing"
+        f"{RAW}: a seed is taken to move all items of a cell by {points} (sd); to know it takes "
+        f"replicates with {MIN_DF} degrees of freedom, or --seed_sd"
     )
 
 

@@ -14,6 +14,9 @@ from polyglot_harness.scoring.items import FloatArray
 MIN_DF = 8
 """With fewer degrees of freedom between seeds their variance is not estimated: a t test with so few
 would find nothing at all among many."""
+ASSUMED_SD = 0.01
+"""Of accuracy, where nothing tells what a seed does: without it, seeds that move all items by as
+little as half a point make one rerun in eight a false alarm."""
 
 
 @dataclass(frozen=True)
