@@ -28,11 +28,6 @@ class SeedNoise:
     between: float = 0.0
     """Variance between replicates that `variance` was taken from; its error is that of this."""
 
-    @property
-    def known(self) -> bool:
-        """Return whether it was measured or given."""
-        return self.variance > 0 or self.between > 0
-
 
 def seed_noise(spreads: Sequence[Spread]) -> SeedNoise:
     """Estimate it from all cells with replicates, as if it were the same for all.
