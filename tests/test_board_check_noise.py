@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from polyglot_harness.leaderboard.guard import Cell, Number, Options, check
-from polyglot_harness.leaderboard.guard.noise import holm
 from polyglot_harness.leaderboard.results import encode
+from polyglot_harness.scoring.comparing import holm
 from polyglot_harness.scoring.items import FloatArray
 
 RAW = Options(metrics=("raw",))

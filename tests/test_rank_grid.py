@@ -12,7 +12,7 @@ from scored import BASE, REFERENCE, STUDENT, board, cell, doubt, items
 from polyglot_harness.errors import ConfigError
 from polyglot_harness.leaderboard.ranking import Ranking, rank, rank_grid, score_and_rank
 from polyglot_harness.scoring import METRICS, Anchors, Grid, GridScores, Scoring, score_grid
-from polyglot_harness.scoring.comparing import aggregate_of, holm, ranks
+from polyglot_harness.scoring.comparing import aggregate_of, holm_of_pairs, ranks
 from polyglot_harness.scoring.items import FloatArray
 
 NAN = np.nan
@@ -85,11 +85,11 @@ def test_holm_by_hand() -> None:
     """p .01 .04 .03 of three pairs: 3 x .01, then 2 x .03, and .04 is no less than that."""
     p = np.array([[NAN, 0.01, 0.04, NAN], [0.01, NAN, 0.03, NAN], [0.04, 0.03, NAN, NAN],
                   [NAN] * 4])  # fmt: skip
-    found = holm(p)
+    found = holm_of_pairs(p)
     assert found[0, 1] == pytest.approx(0.03)
     assert found[0, 2] == found[2, 0] == found[1, 2] == pytest.approx(0.06)
     assert np.isnan(found[3]).all() and np.isnan(np.diag(found)).all()
-    assert holm(np.array([[NAN, 0.9], [0.9, NAN]]))[0, 1] == pytest.approx(0.9)
+    assert holm_of_pairs(np.array([[NAN, 0.9], [0.9, NAN]]))[0, 1] == pytest.approx(0.9)
 
 
 def ranked(grid: Grid, **options: Any) -> Ranking:

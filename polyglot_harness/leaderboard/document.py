@@ -15,7 +15,7 @@ from polyglot_harness.csv_cells import csv_cell
 from polyglot_harness.leaderboard.boards import ScoredBoard
 from polyglot_harness.leaderboard.reading import board_reading
 from polyglot_harness.leaderboard.render import code, legend, markdown_table, show_pairs
-from polyglot_harness.leaderboard.shown import cells_of, present
+from polyglot_harness.leaderboard.shown import cells_of
 from polyglot_harness.leaderboard.tables import anchor_grid, cell_grid, pair_grid, teacher_grid
 from polyglot_harness.markdown import escape
 from polyglot_harness.scoring.grid import QUANTITIES, VALUES
@@ -148,7 +148,7 @@ def cells_table(board: ScoredBoard) -> Any:
 
     place = {name: i for i, name in enumerate(board.grid.teachers)}
     order = np.array([place[row.teacher] for row in board.ranking.rows], dtype=np.int64)
-    here = present(board)[order].ravel()
+    here = board.grid.there()[order].ravel()
     n_languages = len(board.languages)
     teacher = np.repeat(order, n_languages)[here]
     language = np.tile(np.arange(n_languages), len(order))[here]

@@ -19,11 +19,11 @@ from polyglot_harness.scoring.cells import Anchors, Cell
 from polyglot_harness.scoring.comparing import EXACT_PAIRS, aggregate_of, ranks
 from polyglot_harness.scoring.grid import (
     QUANTITIES,
-    BoolArray,
     Grid,
     GridScores,
     Uncertainty,
     column,
+    or_none,
     ranked_by,
 )
 from polyglot_harness.scoring.intrinsic_z import METRICS
@@ -142,7 +142,7 @@ def rank_grid(
     }
     if uncertainty is not None:
         numbers |= {"rank_low": uncertainty.ranks[0], "rank_high": uncertainty.ranks[1]}
-    there = _present(grid)
+    there = grid.there()
     codes = np.array(grid.languages, dtype=object)
     rows = tuple(
         TeacherRow.model_validate(
@@ -151,7 +151,7 @@ def rank_grid(
                 "languages": tuple(codes[there[i]]),
                 "flags": tuple(sorted({f for cell in flags[i] for f in cell})) if flags else (),
                 "intervals": intervals(uncertainty.means, i) if uncertainty else (),
-                **{n: None if v is None else _maybe(v[i]) for n, v in numbers.items()},
+                **{n: None if v is None else or_none(v[i]) for n, v in numbers.items()},
             }
         )
         for i in order
@@ -250,15 +250,6 @@ def measured(cell: PolyglotScore, name: str) -> float | None:
     return next((m.value for m in cell.measurements if m.name == name), None)
 
 
-def _present(grid: Grid) -> BoolArray:
-    if grid.present is not None:
-        return grid.present
-    found = np.isfinite(grid.metrics).any(axis=2)
-    for values in grid.values.values():
-        found |= np.isfinite(values)
-    return np.asarray(found, dtype=np.bool_)
-
-
 def _mean(values: FloatArray | None) -> FloatArray | None:
     """Return the means over languages; NaN for a teacher that lacks one."""
     return None if values is None or not values.shape[1] else values.mean(axis=1)
@@ -270,7 +261,3 @@ def _mean_error(errors: FloatArray | None) -> FloatArray | None:
         return None
     found: FloatArray = np.sqrt((errors**2).sum(axis=1)) / errors.shape[1]
     return found
-
-
-def _maybe(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from polyglot_harness.leaderboard.boards import ACCEPTED, ScoredBoard
 from polyglot_harness.leaderboard.files import Board
 from polyglot_harness.leaderboard.ranking import Ranking
-from polyglot_harness.scoring.grid import QUANTITIES, BoolArray
+from polyglot_harness.scoring.grid import QUANTITIES, or_none
 from polyglot_harness.scoring.intrinsic_z import METRICS
 from polyglot_harness.spec import Interval, Measurement, PolyglotScore
 
@@ -66,25 +64,18 @@ def cells_of(board: ScoredBoard, teachers: int) -> tuple[PolyglotScore, ...]:
     """Return the cells of the first so many teachers of the ranking, as records."""
     place = {name: i for i, name in enumerate(board.grid.teachers)}
     first = [place[row.teacher] for row in board.ranking.rows[:teachers]]
-    there = present(board)
+    there = board.grid.there()
     return tuple(
         _cell(board, t, i) for t in first for i in range(len(board.languages)) if there[t, i]
     )
 
 
-def present(board: ScoredBoard) -> BoolArray:
-    """Return which cells there are, [T, L], also those that failed."""
-    if board.grid.present is not None:
-        return board.grid.present
-    return np.ones((len(board.teachers), len(board.languages)), dtype=bool)
-
-
 def _cell(board: ScoredBoard, t: int, i: int) -> PolyglotScore:
     values, scores = board.grid.values, board.scores
     name, language = board.grid.teachers[t], board.languages[i]
-    numbers: dict[str, Any] = {n: _number(values[n][t, i]) for n in NUMBERS}
+    numbers: dict[str, Any] = {n: or_none(values[n][t, i]) for n in NUMBERS}
     parts = {"z": scores.z, "score": scores.score, "stable": scores.stable}
-    made: dict[str, Any] = {n: _number(part[t, i]) for n, part in parts.items()}
+    made: dict[str, Any] = {n: or_none(part[t, i]) for n, part in parts.items()}
     lacking = [n for n, v in {"z": made["z"], "pgr": numbers["pgr"]}.items() if v is None]
     return PolyglotScore.model_construct(
         teacher=name,
@@ -97,7 +88,7 @@ def _cell(board: ScoredBoard, t: int, i: int) -> PolyglotScore:
         flags=board.flags[t][i],
         missing=tuple(lacking),
         pool=scores.pools[i],
-        n_items=int(_number(board.n_items[t, i]) or 0),
+        n_items=int(or_none(board.n_items[t, i]) or 0),
         measurements=_measurements(board, t, i),
         intervals=_intervals(board, t, i),
     )
@@ -112,13 +103,13 @@ def _measurements(board: ScoredBoard, t: int, i: int) -> tuple[Measurement, ...]
     found += [
         (m, grid.metrics[t, i, k], grid.metric_stderrs[t, i, k]) for k, m in enumerate(METRICS)
     ]
-    n = int(_number(board.n_examples[t, i]) or 0)
+    n = int(or_none(board.n_examples[t, i]) or 0)
     return tuple(
         Measurement.model_construct(
             name=name,
             language=board.languages[i],
-            value=_number(value),
-            stderr=_number(stderr),
+            value=or_none(value),
+            stderr=or_none(stderr),
             n=n,
         )
         for name, value, stderr in found
@@ -130,7 +121,3 @@ def _intervals(board: ScoredBoard, t: int, i: int) -> tuple[Interval, ...]:
     cells = board.uncertainty.cells
     ends = ((q, *cells[q][:, t, i].tolist()) for q in QUANTITIES if q in cells)
     return tuple((q, low, high) for q, low, high in ends if not math.isnan(low + high))
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from polyglot_harness.scoring.comparing import compared, holm, ranks, standing
+from polyglot_harness.scoring.comparing import compared, holm_of_pairs, ranks, standing
 from polyglot_harness.scoring.draws import How, draw_language
 from polyglot_harness.scoring.grid import (
     MIN_POOL,
@@ -135,8 +135,8 @@ def _joined(problem: Problem, found: Found | None, method: str) -> Uncertainty:
         better[np.ix_(sure, sure)], p[np.ix_(sure, sure)] = found.better, found.p
         np.fill_diagonal(better, np.nan)
     return Uncertainty(
-        found.cells, found.means, placed, better, holm(p), problem.options.resamples, method,
-        _notes(problem, found),
+        found.cells, found.means, placed, better, holm_of_pairs(p), problem.options.resamples,
+        method, _notes(problem, found),
     )  # fmt: skip
 
 

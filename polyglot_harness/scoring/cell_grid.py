@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from polyglot_harness.scoring.cells import Anchors, Cell
 from polyglot_harness.scoring.extrinsic import Extrinsic
-from polyglot_harness.scoring.grid import VALUES, Grid, LanguageItems
+from polyglot_harness.scoring.grid import VALUES, Grid, LanguageItems, or_nan
 from polyglot_harness.scoring.intrinsic_z import METRICS
 from polyglot_harness.scoring.items import Estimate, Items, align, shared
 from polyglot_harness.scoring.pgr import ANCHOR_FLAGS
@@ -46,14 +45,14 @@ def grid_of_cells(
         place = i, j = rows[cell.teacher], columns[cell.language]
         for name in VALUES:
             estimated: Estimate = getattr(own, name)
-            values[name][place] = _number(estimated.value)
+            values[name][place] = or_nan(estimated.value)
             if name in _WITH_ERROR:
-                values[f"{name}_stderr"][place] = _number(estimated.stderr)
+                values[f"{name}_stderr"][place] = or_nan(estimated.stderr)
         for measured in cell.measurements:
             if measured.name in METRICS:
                 m = _ORDER[measured.name]
-                metrics[i, j, m] = _number(measured.value)
-                errors[i, j, m] = _number(measured.stderr)
+                metrics[i, j, m] = or_nan(measured.value)
+                errors[i, j, m] = or_nan(measured.stderr)
         unsound[place], present[place] = bool(set(own.flags) & set(ANCHOR_FLAGS)), True
         answers[j][i] = cell.items
     items = tuple(
@@ -86,7 +85,3 @@ def _language_items(students: Sequence[Items | None], anchors: Anchors) -> Langu
         base=base,
         reference=reference,
     )
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

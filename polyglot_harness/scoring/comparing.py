@@ -132,7 +132,22 @@ def by_normal(points: FloatArray, covariance: FloatArray) -> tuple[FloatArray, F
 
 
 def holm(p: FloatArray) -> FloatArray:
-    """Correct the p of all pairs by Holm (1979), step down.
+    """Correct p for their number, step down (Holm 1979).
+
+    Args:
+        p: [N], none missing.
+
+    Returns:
+        [N], in the same order.
+    """
+    order = np.argsort(p, kind="stable")
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)), 1.0)
+    return corrected
+
+
+def holm_of_pairs(p: FloatArray) -> FloatArray:
+    """Correct the p of all pairs; see `holm`.
 
     Args:
         p: [T, T], symmetric; NaN for a pair that was not compared.
@@ -142,10 +157,8 @@ def holm(p: FloatArray) -> FloatArray:
     """
     upper = np.triu_indices(len(p), 1)
     pairs = p[upper]
-    order = np.argsort(pairs)[: np.isfinite(pairs).sum()]
-    stepped = pairs[order] * np.arange(len(order), 0, -1)
-    corrected = np.full_like(pairs, np.nan)
-    corrected[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
+    compared = np.isfinite(pairs)
+    pairs[compared] = holm(pairs[compared])
     found = np.full_like(p, np.nan)
-    found[upper] = corrected
+    found[upper] = pairs
     return np.fmax(found, found.T)

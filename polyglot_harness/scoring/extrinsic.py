@@ -33,6 +33,15 @@ class Extrinsic:
     missing: tuple[str, ...] = ()
     n_items: int = 0
 
+    def numbers(self) -> dict[str, float | None]:
+        """Return the fields of `spec.PolyglotScore`, and of a row of results, that these are."""
+        named = {
+            name: getattr(self, name) for name in ("raw", "base", "reference", "gain", "gap", "pgr")
+        }
+        values = {name: found.value for name, found in named.items()}
+        with_error = ("raw", "gain", "gap", "pgr")
+        return values | {f"{name}_stderr": named[name].stderr for name in with_error}
+
 
 def extrinsic(cell: Cell, anchors: Anchors, method: Method, seed: int, resamples: int) -> Extrinsic:
     """Compare a cell's answers with those of its anchors.

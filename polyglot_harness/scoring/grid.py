@@ -5,6 +5,7 @@ Everything that is computed of a whole board is computed of this, without a loop
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,16 @@ MIN_POOL = 5
 """Cells (with a gain, with the metrics) below which z-scores are flagged: two give -1 and 1."""
 GIVEN = "given"
 """Label of the pool where z is taken as a foreign program gave it."""
+
+
+def or_none(value: float) -> float | None:
+    """Return a number of an array as records have it: None where it is missing."""
+    return float(value) if math.isfinite(value) else None
+
+
+def or_nan(value: float | None) -> float:
+    """Return a number of a record as arrays have it: NaN where it is missing."""
+    return math.nan if value is None else value
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,15 @@ class Grid:
     def own_pools(self) -> tuple[Pool, ...]:
         """The pool of each language, of its own cells; see `language_pools`."""
         return tuple(map(pool_of_rows, np.moveaxis(oriented(self.metrics), 1, 0)))
+
+    def there(self) -> BoolArray:
+        """Return which cells there are, [T, L]; see `present`."""
+        if self.present is not None:
+            return self.present
+        found = np.isfinite(self.metrics).any(axis=2)
+        for values in self.values.values():
+            found |= np.isfinite(values)
+        return np.asarray(found, dtype=np.bool_)
 
     def place(self, teacher: str, language: str) -> tuple[int, int]:
         """Return the indices of a cell."""

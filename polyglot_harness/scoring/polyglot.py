@@ -7,14 +7,13 @@ z and of the z-score of the gain over the base, within one language and student.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from polyglot_harness.scoring.cell_grid import grid_of_cells
 from polyglot_harness.scoring.cells import Anchors, Cell, check_anchors
 from polyglot_harness.scoring.extrinsic import Extrinsic, extrinsic
-from polyglot_harness.scoring.grid import Grid, GridScores, language_pools, score_grid
+from polyglot_harness.scoring.grid import Grid, GridScores, language_pools, or_none, score_grid
 from polyglot_harness.scoring.intrinsic_z import Metrics, Pool, missing_metrics
 from polyglot_harness.scoring.options import Scoring
 from polyglot_harness.scoring.pgr import Method
@@ -113,34 +112,21 @@ def _join(
     cell: Cell, found: Extrinsic, scores: GridScores, place: tuple[int, int], pool: Pool
 ) -> PolyglotScore:
     metrics: Metrics = {m.name: m.value for m in cell.measurements}
-    z, pgr = _maybe(scores.z[place]), found.pgr
+    z, pgr = or_none(scores.z[place]), found.pgr
     parts = tuple(name for name, part in (("z", z), ("pgr", pgr.value)) if part is None)
     return PolyglotScore(
         teacher=cell.teacher,
         language=cell.language,
         student=cell.student,
         signature=cell.signature,
-        raw=found.raw.value,
-        raw_stderr=found.raw.stderr,
-        gain=found.gain.value,
-        gain_stderr=found.gain.stderr,
-        base=found.base.value,
-        reference=found.reference.value,
-        gap=found.gap.value,
-        gap_stderr=found.gap.stderr,
-        pgr=pgr.value,
-        pgr_stderr=pgr.stderr,
+        **found.numbers(),
         z=z,
-        score=_maybe(scores.score[place]),
-        score_stderr=None if scores.score_stderr is None else _maybe(scores.score_stderr[place]),
-        stable=_maybe(scores.stable[place]),
+        score=or_none(scores.score[place]),
+        score_stderr=None if scores.score_stderr is None else or_none(scores.score_stderr[place]),
+        stable=or_none(scores.stable[place]),
         flags=found.flags + ((SMALL_POOL,) if scores.small[place] else ()),
         missing=parts + found.missing + missing_metrics(metrics, pool),
         pool=pool.label,
         n_items=found.n_items,
         measurements=cell.measurements,
     )
-
-
-def _maybe(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

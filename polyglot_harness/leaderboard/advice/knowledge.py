@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from polyglot_harness.leaderboard.records import StudentFacts, TeacherFacts
+from polyglot_harness.scoring.grid import or_nan
 
 if TYPE_CHECKING:
     from polyglot_harness.leaderboard.results import ResultsTable
@@ -124,15 +125,11 @@ def _gains(table: ResultsTable) -> Iterator[Known]:
             language=language,
             condition=condition,
             variant=variant,
-            value=_number(gain),
-            stderr=_number(stderr),
-            counts=dict(zip(COUNTS, map(_number, counts), strict=True)),
+            value=or_nan(gain),
+            stderr=or_nan(stderr),
+            counts=dict(zip(COUNTS, map(or_nan, counts), strict=True)),
             seeds=() if seed is None else (seed,),
         )
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value
 
 
 def _conditions(signature: str, by: By) -> tuple[Condition, Condition]:
@@ -185,8 +182,8 @@ def _of_leaderboard(path: Path, by: By) -> Iterator[Known]:
             language=score.language,
             condition=condition,
             variant=variant,
-            value=_number(None if unsound else getattr(score, by)),
-            stderr=_number(score.gain_stderr if by == "gain" else None),
+            value=or_nan(None if unsound else getattr(score, by)),
+            stderr=or_nan(score.gain_stderr if by == "gain" else None),
             counts={**dict.fromkeys(COUNTS, np.nan), "n_items": float(score.n_items)},
             seeds=_seeds(score.signature),
         )

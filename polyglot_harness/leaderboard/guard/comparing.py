@@ -26,13 +26,13 @@ from polyglot_harness.leaderboard.guard.noise import (
     ASSUMED_SD,
     MIN_DF,
     SeedNoise,
-    holm,
     mean_difference,
     seed_noise,
     tails,
     total,
 )
 from polyglot_harness.leaderboard.ranking import PER_LANGUAGE
+from polyglot_harness.scoring.comparing import holm
 from polyglot_harness.signature import parse_signature
 
 _ORDER: tuple[Outcome, ...] = get_args(Outcome)

@@ -6,10 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from polyglot_harness.leaderboard.guard.differences import Difference, Noise, Spread, welch
-from polyglot_harness.scoring.items import FloatArray
 
 MIN_DF = 8
 """With fewer degrees of freedom between seeds their variance is not estimated: a t test with so few
@@ -88,12 +85,3 @@ def mean_difference(parts: Sequence[Difference]) -> Difference:
         noise=noise,
         method=f"mean of {n} languages",
     )
-
-
-def holm(p: FloatArray) -> FloatArray:
-    """Return p corrected for their number (Holm 1979)."""
-    order = np.argsort(p, kind="stable")
-    steps = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(steps, 1.0)
-    return corrected
